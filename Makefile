@@ -1,0 +1,69 @@
+# `make` lists the targets. CI runs `make lint test` and nothing else.
+PYTHON ?= python3
+JOBS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SOURCES := flows tasks models rasti tests benchmarks docs
+CATALOGUES := $(wildcard rasti/locale/*/LC_MESSAGES/rasti.po)
+PYTEST := $(BIN)/python -m pytest --durations=10 --durations-min=1
+
+.PHONY: help setup run test test-fast lint format bench docs lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) $(CATALOGUES:.po=.mo) ## Build .venv and the message catalogues (nothing to do when up to date)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "rasti needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+		echo "Install one, or name it: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "'$(PYTHON)' cannot build virtual environments: on Debian and Ubuntu install python3-venv." >&2; exit 1; }
+	@echo "Building $(VENV) (once, a minute or two) ..."
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+%.mo: %.po $(INSTALLED)
+	@$(BIN)/python -m rasti.i18n && touch $@
+
+run: setup ## Start everything on this machine with the demo data (Ctrl-C stops it)
+	@$(BIN)/rasti up --demo
+
+test: setup ## Run all tests, the fast ones first, then print the speed figures
+	$(PYTEST) -n $(JOBS) --dist worksteal tests --ignore tests/e2e
+	$(PYTEST) tests/e2e
+	@$(BIN)/python -m benchmarks.quick
+
+test-fast: setup ## Run the tests that need no server
+	$(PYTEST) -n $(JOBS) --dist worksteal tests/unit tests/integration -m "not postgres and not prefect"
+
+lint: setup ## Check style, types and the direction of imports
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: setup ## Put the code into its standard form
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: setup ## Print the speed figures
+	@$(BIN)/python -m benchmarks.quick
+
+docs: setup ## Write docs/cli.md and docs/settings.md anew from the program
+	@$(BIN)/python -m docs.reference
+
+lock: setup ## Write requirements.lock anew from .venv
+	@{ sed -n '/^#/p' requirements.lock; $(BIN)/python -m pip freeze --all --exclude-editable --exclude pip; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+	@touch $(INSTALLED)
+
+clean: ## Remove what was built (not ./var, where the data is)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find flows tasks models rasti tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
+	rm -f $(CATALOGUES:.po=.mo)

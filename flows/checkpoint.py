@@ -1,0 +1,28 @@
+"""A checkpoint is due: its verdict, and what follows from a violation."""
+
+from prefect import flow
+from prefect.states import Completed, State
+
+from flows.fallback import fallback
+from rasti.steward.run_names import checkpoint_name
+from tasks.artifacts import show_lead
+from tasks.leads import judge
+from tasks.naming import name_run
+
+
+@flow(persist_result=False)
+def checkpoint(checkpoint_id: int) -> State[None]:
+    """Judge whether the client was reached in time (R12). A violation moves the leads to the next partner (R13).
+
+    Args:
+        checkpoint_id: The checkpoint's id.
+    """
+    judgement = judge(checkpoint_id)
+    name_run(checkpoint_name(judgement.lead_id, judgement.kind))
+    if judgement.violation_id is not None:
+        fallback(judgement.violation_id)  # also when the verdict was known: its fallback may be what is missing
+    if judgement.judged_now:
+        show_lead(judgement.lead_id)
+    if judgement.verdict is None:
+        return Completed(name="TooEarly", message=f"No verdict before {judgement.not_before}; another run follows.")
+    return Completed(message=f"{judgement.verdict}{'' if judgement.judged_now else ', known already'}.")

@@ -1,0 +1,19 @@
+"""The guard's round by Prefect: what is due and was not done by the normal path."""
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.states import Completed, State
+
+from tasks.guard import sweep as sweep_once
+
+
+@flow(persist_result=False)
+def sweep() -> State[None]:
+    """One round of relay and guard, with a report of what the normal path had left undone."""
+    report = sweep_once().as_json()
+    found = {what: count for what, count in report.items() if count}
+    if not found:
+        return Completed(message="Nothing was left undone.")
+    text = ", ".join(f"{what.replace('_', ' ')} {count}" for what, count in found.items())
+    create_markdown_artifact(key="sweep", markdown=f"## Done by the sweep\n\n{text}", description=text)
+    return Completed(message=f"Done by the sweep: {text}.")

@@ -1,0 +1,117 @@
+"""Invoices with their revisions and lines, what was read, what was set aside, which months are closed (D1, D6)."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from models.types import BigId, Kopecks, MonthText, UtcDateTime, Word, one_of
+from rasti.rules.kinds import InvoiceStatus
+from rasti.rules.month import Month
+
+
+class IngestBatch(SQLModel, table=True):
+    """One reading of one register file."""
+
+    __tablename__ = "ingest_batch"
+
+    id: int = Field(default=None, primary_key=True, sa_type=BigId)
+    digest: str = Field(index=True, max_length=64)  # SHA-256 of the file's bytes
+    file_name: str
+    read_at: datetime = Field(sa_type=UtcDateTime)
+    counts: dict[str, Any] = Field(sa_type=JSON)
+
+
+class QuarantinedRow(SQLModel, table=True):
+    """A row that could not be read, and the months it keeps incomplete until it is resolved."""
+
+    __tablename__ = "quarantined_row"
+    __table_args__ = (
+        Index(
+            "ix_quarantined_row_open",
+            "id",
+            sqlite_where=text("resolved_at IS NULL"),
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
+    )
+
+    id: int = Field(default=None, primary_key=True, sa_type=BigId)
+    batch_id: int = Field(foreign_key="ingest_batch.id")
+    row: int  # line of the file, the header being 1
+    reason: str
+    issuer: str | None = None
+    number: str | None = None
+    year: int | None = None
+    months: list[str] = Field(sa_type=JSON)  # YYYY-MM
+    resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    resolution: str | None = None  # accepted, replaced, or the operator's reason
+
+
+class Invoice(SQLModel, table=True):
+    """The identity of an invoice: issuer, number and year of issue."""
+
+    __table_args__ = (UniqueConstraint("issuer", "number", "year"),)
+
+    id: int = Field(default=None, primary_key=True, sa_type=BigId)
+    issuer: str
+    number: str
+    year: int
+
+
+class InvoiceRevision(SQLModel, table=True):
+    """One state of an invoice as it was read; at most one is current."""
+
+    __tablename__ = "invoice_revision"
+    __table_args__ = (
+        one_of("status", InvoiceStatus),
+        UniqueConstraint("invoice_id", "number"),
+        Index(
+            "uq_invoice_revision_current",
+            "invoice_id",
+            unique=True,
+            sqlite_where=text("is_current"),
+            postgresql_where=text("is_current"),
+        ),
+        Index(
+            "ix_invoice_revision_month", "month", sqlite_where=text("is_current"), postgresql_where=text("is_current")
+        ),
+    )
+
+    id: int = Field(default=None, primary_key=True, sa_type=BigId)
+    invoice_id: int = Field(foreign_key="invoice.id", sa_type=BigId)
+    number: int  # 1, 2, ...
+    is_current: bool
+    month: Month = Field(sa_type=MonthText)  # `period`, else the month of `issued_on` (D1)
+    issued_on: date
+    partner_code: str = Field(max_length=64)
+    partner_name: str
+    status: InvoiceStatus = Field(sa_type=Word(InvoiceStatus))
+    digest: str = Field(max_length=64)  # SHA-256 of everything below and above that ranking reads
+    batch_id: int = Field(foreign_key="ingest_batch.id", sa_type=BigId)
+
+
+class InvoiceLine(SQLModel, table=True):
+    """One line of one revision of an invoice; amounts in roubles (stored as kopecks)."""
+
+    __tablename__ = "invoice_line"
+
+    id: int = Field(default=None, primary_key=True, sa_type=BigId)
+    revision_id: int = Field(foreign_key="invoice_revision.id", sa_type=BigId, index=True)
+    product_code: str
+    product: str
+    quantity: int
+    amount: Decimal = Field(sa_type=Kopecks)
+
+
+class MonthClose(SQLModel, table=True):
+    """An issuer's word that a month is complete (D6)."""
+
+    __tablename__ = "month_close"
+    __table_args__ = (UniqueConstraint("issuer", "month"),)
+
+    id: int = Field(default=None, primary_key=True, sa_type=BigId)
+    issuer: str
+    month: Month = Field(sa_type=MonthText)
+    closed_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,57 @@
+"""Brings a database to the newest migration, and keeps the one fact of an installation: is it a playground."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, Engine, inspect
+from sqlmodel import Session
+
+from models.audit import Installation
+from rasti.errors import Refused
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's configuration for an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade_database(engine: Engine, *, sandbox: bool = False) -> bool:
+    """Run the migrations that are missing; True if the database is new.
+
+    `sandbox` marks a new database as a playground. Raises Refused: it exists already and is none.
+    """
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7261737469)")  # two upgrades at once
+        new = MigrationContext.configure(connection).get_current_revision() is None
+        if not new and sandbox and not _marked(connection):
+            raise Refused(
+                "This database is in use already and no sandbox: `--sandbox` is for a new one "
+                "(set RASTI_HOME or RASTI_DATABASE_URL)."
+            )
+        command.upgrade(alembic_config(connection), "head")
+        if new:
+            with Session(connection, join_transaction_mode="create_savepoint") as session:
+                session.add(Installation(sandbox=sandbox, created_at=datetime.now(UTC)))
+                session.commit()
+        return new
+
+
+def is_sandbox(engine: Engine) -> bool:
+    """Whether this database is a playground."""
+    with engine.connect() as connection:
+        return inspect(connection).has_table("installation") and _marked(connection)
+
+
+def _marked(connection: Connection) -> bool:
+    with Session(connection, join_transaction_mode="create_savepoint") as session:
+        installation = session.get(Installation, 1)
+        return installation is not None and installation.sandbox

@@ -1,0 +1,159 @@
+"""What every command shares: opening the ledger, `--at`, and printing a result as a table or as JSON."""
+
+import json as jsonlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rasti.errors import BadInput, RastiError, Refused
+from rasti.i18n import _
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rasti.ledger.book import Book
+    from rasti.rules.month import Month
+
+
+@dataclass
+class Options:
+    """What stands before the command."""
+
+    at: datetime | None = None
+
+
+def parse_instant(text: str) -> datetime:
+    """An ISO 8601 instant with its offset. Raises typer.BadParameter: exit status 2."""
+    instant: datetime | None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise typer.BadParameter(
+            _("{value!r} is not an instant: write it with its offset, for example 2019-09-03T11:01:00+03:00.").format(
+                value=text
+            )
+        )
+    return instant
+
+
+def parse_month(text: str) -> "Month":
+    """A month word of the command line. Raises typer.BadParameter: exit status 2."""
+    from rasti.rules.month import Month
+
+    try:
+        return Month.parse(text)
+    except BadInput as error:
+        raise typer.BadParameter(error.text(_)) from error
+
+
+MonthArgument = Annotated[
+    Any,
+    typer.Argument(
+        parser=parse_month, metavar="MONTH", help=_("Reporting month, YYYY-MM; the leads follow a month later.")
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help=_("Print JSON on stdout and nothing else."))]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help=_("Why; stored in the audit trail."))]
+LeadArgument = Annotated[int, typer.Argument(metavar="ID", help=_("The lead's id."), min=1)]
+PartnerArgument = Annotated[str, typer.Argument(metavar="PARTNER", help=_("The partner's code."))]
+
+
+def check_reason(reason: str | None) -> str:
+    """A reason a person can read later. Raises Refused: it is blank."""
+    if reason is None or not reason.strip():
+        raise Refused("A reason is needed: --reason TEXT.")
+    return reason.strip()
+
+
+@contextmanager
+def ledger(ctx: typer.Context, *, deliver: bool = True) -> Iterator["Book"]:
+    """The open ledger of one command; afterwards the messages that the command caused are delivered (best effort)."""
+    from rasti.clients.programme_file import load_programme
+    from rasti.ledger.book import Book
+    from rasti.settings import load_settings
+
+    settings = load_settings()
+    programme = load_programme(settings.programme)
+    engine = _open(settings.database)
+    try:
+        book = Book(engine, programme, actor="cli")
+        instant = ctx.ensure_object(Options).at
+        if instant is not None:
+            book = _at(book, instant)
+        yield book
+        if deliver and book.written:
+            _deliver_own(book, settings)
+    finally:
+        engine.dispose()
+
+
+def _open(url: str) -> Any:
+    from models.engine import open_engine
+
+    return open_engine(url)
+
+
+def _at(book: "Book", instant: datetime) -> "Book":
+    from dataclasses import replace
+    from datetime import UTC
+
+    from models.upgrade import is_sandbox
+
+    if not is_sandbox(book.engine):
+        raise Refused(
+            "--at {instant} is for a sandbox only, this database is a real one: "
+            "make a playground with `rasti db upgrade --sandbox`.",
+            instant=instant.isoformat(),
+        )
+    return replace(book, clock=lambda _session: instant.astimezone(UTC))
+
+
+def _deliver_own(book: "Book", settings: Any) -> None:
+    from rasti.steward.relay import deliver
+
+    try:
+        deliver(book, settings, only=list(book.written))
+    except RastiError as error:
+        # The command's own change is committed; the relay will deliver.
+        print(
+            _("The change is done; its messages will be delivered later: {why}").format(why=error.text(_)),
+            file=sys.stderr,
+        )
+
+
+def console() -> "Console":
+    """Where a person reads results."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def emit(json: bool, result: object, draw: "Callable[[Console], None]") -> None:
+    """Print a result: as JSON and nothing else, or drawn for a person."""
+    if json:
+        print(jsonlib.dumps(result, ensure_ascii=False))
+    else:
+        draw(console())
+
+
+def draw_table(console: "Console", title: str, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table; None is drawn as a dash, numbers (Decimal, int) to the right."""
+    from decimal import Decimal
+
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title) or None, title_justify="left", header_style="bold")
+    for index, header in enumerate(headers):
+        numeric = any(isinstance(row[index], int | Decimal) for row in rows)
+        table.add_column(header, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("—" if cell is None else escape(str(cell)) for cell in row))
+    console.print(table)

@@ -1,0 +1,223 @@
+"""Leads: add, show, assign, close, open; calling, contact; violations."""
+
+import json as jsonlib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rasti.cli.context import (
+    JsonOption,
+    LeadArgument,
+    PartnerArgument,
+    ReasonOption,
+    check_reason,
+    draw_table,
+    emit,
+    ledger,
+)
+from rasti.errors import BadInput, NotFound
+from rasti.i18n import _
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help=_("A JSON file; - reads standard input."))]
+
+
+class CheckpointName(StrEnum):
+    """The words of --checkpoint."""
+
+    FIRST_HOUR = "1h"
+    THREE_DAYS = "3d"
+    TWO_WEEKS = "2w"
+
+
+def register(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
+    """Add the commands of this file."""
+    lead, violation = groups["lead"], groups["violation"]
+    lead.command("add", help=_("Take in a lead; whoever holds the leads gets it at once."))(add)
+    lead.command("show", help=_("A lead with its attempts, checkpoints and contacts."))(show)
+    lead.command("assign", help=_("Put a lead into a partner's hands."))(assign)
+    lead.command("close", help=_("Close a lead."))(close)
+    lead.command("open", help=_("The partner opened the lead: its clock starts."))(open_)
+    app.command("calling", help=_("Begin a contact: the partner is calling now."))(calling)
+    app.command("contact", help=_("Log a contact with the client."))(contact)
+    violation.command("record", help=_("Record a violation found by hand."))(record)
+    violation.command("reverse", help=_("Take a violation back."))(reverse)
+    violation.command("list", help=_("All violations."))(list_)
+
+
+def read_json(path: Path) -> object:
+    """A JSON file. Raises NotFound, BadInput that names the file and the line."""
+    import sys
+
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise NotFound("There is no file {path}.", path=path) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput("{path} cannot be read: {why}.", path=path, why=error) from error
+    try:
+        return jsonlib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput("{path} is not JSON: {why}.", path=path, why=error) from error
+
+
+def add(ctx: typer.Context, file: FileArgument, json: JsonOption = False) -> None:
+    from rasti.ledger.leads import receive_lead
+    from rasti.rules.bodies import parse_lead
+
+    body = parse_lead(read_json(file))
+    with ledger(ctx) as book:
+        arrival = receive_lead(book, body)
+    result = {"lead": arrival.lead_id, "created": arrival.created, "attached_to": arrival.attached_to}
+    if not arrival.created:
+        text = _("This is lead {lead} again: nothing changed.")
+    elif arrival.attached_to:
+        text = _("Lead {lead} is attached to lead {attached_to}: the same client.")
+    else:
+        text = _("Lead {lead} is taken in.")
+    emit(json, result, lambda console: console.print(text.format(**result)))
+
+
+def show(ctx: typer.Context, id: LeadArgument, json: JsonOption = False) -> None:
+    with ledger(ctx, deliver=False) as book:
+        from rasti.ledger.views import lead_view
+
+        view: dict[str, Any] = lead_view(book, id)
+    emit(json, view, lambda console: _draw_lead(console, view))
+
+
+def _draw_lead(console: Any, view: dict[str, Any]) -> None:
+    console.print(_("Lead {lead}: {state}").format(lead=view["lead"], state=_(view["state"])))
+    for attempt in view["attempts"]:
+        title = _("Attempt {number}: {partner}, since {started_at}").format(**attempt)
+        if attempt["ended_at"]:
+            title += " " + _("until {ended_at} ({end_reason})").format(
+                ended_at=attempt["ended_at"], end_reason=_(attempt["end_reason"])
+            )
+        rows = [
+            (
+                point["kind"],
+                point["opens_at"],
+                point["due_at"],
+                point["verdict"] and _(point["verdict"]),
+                point["judged_by"],
+                point["violation"],
+            )
+            for point in attempt["checkpoints"]
+        ]
+        headers = [_("Checkpoint"), _("Opens"), _("Due"), _("Verdict"), _("By"), _("Violation")]
+        draw_table(console, title, headers, rows)
+        contacts = [
+            (made["began_at"], made["kind"] and _(made["kind"]), made["outcome"] and _(made["outcome"]), made["effect"])
+            for made in attempt["contacts"]
+        ]
+        if contacts:
+            draw_table(console, "", [_("Began"), _("Contact"), _("Outcome"), _("Effect")], contacts)
+
+
+def assign(
+    ctx: typer.Context, id: LeadArgument, partner: PartnerArgument, reason: ReasonOption, json: JsonOption = False
+) -> None:
+    from rasti.ledger.desk import assign_lead
+
+    with ledger(ctx) as book:
+        assigned = assign_lead(book, id, partner, reason=check_reason(reason))
+    text = _("Lead {lead} is assigned to {partner}.") if assigned else _("Lead {lead} is with {partner} already.")
+    result = {"lead": id, "partner": partner, "assigned": assigned}
+    emit(json, result, lambda console: console.print(text.format(**result)))
+
+
+def close(ctx: typer.Context, id: LeadArgument, reason: ReasonOption, json: JsonOption = False) -> None:
+    from rasti.ledger.desk import close_lead
+
+    with ledger(ctx) as book:
+        closed = close_lead(book, id, reason=check_reason(reason))
+    text = _("Lead {lead} is closed.") if closed else _("Lead {lead} was closed already.")
+    emit(json, {"lead": id, "closed": closed}, lambda console: console.print(text.format(lead=id)))
+
+
+def open_(ctx: typer.Context, id: LeadArgument, partner: PartnerArgument, json: JsonOption = False) -> None:
+    from rasti.ledger.handover import open_lead
+
+    with ledger(ctx) as book:
+        open_lead(book, id, partner)
+    result = {"lead": id, "partner": partner}
+    emit(json, result, lambda console: console.print(_("Lead {lead} is open.").format(lead=id)))
+
+
+def calling(ctx: typer.Context, id: LeadArgument, partner: PartnerArgument, json: JsonOption = False) -> None:
+    from rasti.ledger.contacts import begin_contact
+    from rasti.rules.bodies import utc
+
+    with ledger(ctx) as book:
+        begun = begin_contact(book, id, partner)
+    result = {"lead": id, "began_at": utc(begun.began_at), "until": utc(begun.until)}
+    text = _("The contact on lead {lead} began at {began_at}: complete it until {until}.")
+    emit(json, result, lambda console: console.print(text.format(**result)))
+
+
+def contact(ctx: typer.Context, id: LeadArgument, file: FileArgument, json: JsonOption = False) -> None:
+    from rasti.ledger.contacts import log_contact
+    from rasti.rules.bodies import parse_contact
+
+    body = parse_contact(read_json(file))
+    with ledger(ctx) as book:
+        logged = log_contact(book, id, body)
+    result = {"lead": id, "state": logged.state.value, "effect": logged.effect.value}
+    texts = {
+        "counted": _("The contact counts. Lead {lead}: {state}."),
+        "kept": _("The contact is kept; it meets no checkpoint. Lead {lead}: {state}."),
+        "after_end": _("The contact is kept without effect: the lead had left this partner. Lead {lead}: {state}."),
+    }
+    words = {"lead": id, "state": _(result["state"])}  # type: ignore[arg-type]
+    emit(json, result, lambda console: console.print(texts[logged.effect.value].format(**words)))
+
+
+def record(
+    ctx: typer.Context,
+    lead: LeadArgument,
+    reason: ReasonOption,
+    checkpoint: Annotated[CheckpointName, typer.Option("--checkpoint", help=_("Which follow-up was neglected."))],
+    json: JsonOption = False,
+) -> None:
+    from rasti.ledger.violations import record_violation
+    from rasti.rules.kinds import CheckpointKind
+
+    with ledger(ctx) as book:
+        recorded = record_violation(book, lead, CheckpointKind(checkpoint.value), reason=check_reason(reason))
+    result = {"violation": recorded.violation_id, "lead": lead, "recorded": recorded.recorded_now}
+    text = (
+        _("Violation {violation} is recorded.")
+        if recorded.recorded_now
+        else _("This is violation {violation} already.")
+    )
+    emit(json, result, lambda console: console.print(text.format(**result)))
+
+
+def reverse(
+    ctx: typer.Context,
+    violation: Annotated[int, typer.Argument(metavar="VIOLATION", help=_("The violation's id."))],
+    reason: ReasonOption,
+    json: JsonOption = False,
+) -> None:
+    from rasti.ledger.violations import reverse_violation
+
+    with ledger(ctx) as book:
+        reversed_ = reverse_violation(book, violation, reason=check_reason(reason))
+    result = {"violation": violation, "reversed": reversed_}
+    text = _("Violation {violation} is reversed.") if reversed_ else _("Violation {violation} was reversed already.")
+    emit(json, result, lambda console: console.print(text.format(**result)))
+
+
+def list_(ctx: typer.Context, json: JsonOption = False) -> None:
+    from rasti.ledger.violations import list_violations
+
+    with ledger(ctx, deliver=False) as book:
+        found = list_violations(book)
+    headers = [_("Violation"), _("Lead"), _("Partner"), _("Checkpoint"), _("Reason"), _("Recorded"), _("Reversed")]
+    emit(
+        json,
+        found,
+        lambda console: draw_table(console, _("Violations"), headers, [tuple(row.values()) for row in found]),
+    )

@@ -1,0 +1,86 @@
+"""The command line: `rasti COMMAND`. A stable interface, scripts depend on it."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import click
+import typer
+
+from rasti.cli.context import Options, parse_instant
+from rasti.errors import RastiError
+from rasti.i18n import _
+
+_MODULES = ("billing", "tenures", "leads", "steward", "up", "database")
+
+
+def build() -> typer.Typer:
+    """All commands, each group from its module."""
+    app = typer.Typer(
+        name="rasti",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        help=_("Each month the partner who grew most gets the leads, and keeps them while they are looked after."),
+    )
+    groups = {
+        "partners": typer.Typer(no_args_is_help=True, help=_("The partner list.")),
+        "quarantine": typer.Typer(no_args_is_help=True, help=_("Rows of registers that could not be read.")),
+        "lead": typer.Typer(no_args_is_help=True, help=_("Leads and their attempts.")),
+        "violation": typer.Typer(no_args_is_help=True, help=_("Violations of the regulation.")),
+        "tenure": typer.Typer(no_args_is_help=True, help=_("Who holds the leads.")),
+        "db": typer.Typer(no_args_is_help=True, help=_("The database.")),
+    }
+
+    @app.callback()
+    def options(
+        ctx: typer.Context,
+        at: Annotated[
+            Any,
+            typer.Option(
+                "--at",
+                parser=parse_instant,
+                metavar="INSTANT",
+                help=_("Run one command at that instant (sandbox only)."),
+            ),
+        ] = None,
+    ) -> None:
+        ctx.obj = Options(at=at)
+
+    for name in _MODULES:
+        importlib.import_module(f"rasti.cli.{name}").register(app, groups)
+    for name, group in groups.items():
+        app.add_typer(group, name=name)
+    return app
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command; its exit status: 0 done, 1 refused by a rule, 2 wrong usage."""
+    command = typer.main.get_command(build())
+    try:
+        result = command.main(args=list(argv), prog_name="rasti", standalone_mode=False)
+    except RastiError as error:
+        print(error.text(_), file=sys.stderr)
+        return 1
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        print(_("Stopped."), file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """The entry point of the executable."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Who holds the leads: activate, decline, tenure switch, partners suspend and resume, status."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rasti.cli.context import (
+    JsonOption,
+    MonthArgument,
+    PartnerArgument,
+    ReasonOption,
+    check_reason,
+    draw_table,
+    emit,
+    ledger,
+)
+from rasti.i18n import _
+
+if TYPE_CHECKING:
+    from rasti.ledger.book import Book
+    from rasti.ledger.tenures import Activation
+
+
+def register(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
+    """Add the commands of this file."""
+    app.command("activate", help=_("Give the leads of the next month to the winner of MONTH."))(activate)
+    app.command("decline", help=_("A partner does not want the leads that MONTH earned."))(decline)
+    app.command("status", help=_("Who holds the leads, and what is waiting."))(status)
+    groups["tenure"].command("switch", help=_("Give the leads to a partner you name."))(switch)
+    groups["partners"].command("suspend", help=_("No ranking and no leads for a partner."))(suspend)
+    groups["partners"].command("resume", help=_("End a suspension."))(resume)
+
+
+def activate(
+    ctx: typer.Context,
+    month: MonthArgument,
+    switch: Annotated[
+        bool, typer.Option("--switch", help=_("Walk the published version anew, although the month was activated."))
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help=_("Why; needed with --switch."))
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    from rasti.ledger.handover import hand_over_waiting
+    from rasti.ledger.tenures import activate as activate_month
+
+    with ledger(ctx) as book:
+        activation = activate_month(book, month, switch=switch, reason=reason)
+        hand_over_waiting(book)
+    emit(json, activation.as_json(), lambda console: _draw_activation(console, activation))
+
+
+def _draw_activation(console: Any, activation: "Activation") -> None:
+    if activation.holder is None:
+        console.print(_("Nobody can take the leads of {month}: they wait.").format(month=activation.lead_month))
+    else:
+        text = _("{holder} holds the leads of {month}.")
+        console.print(text.format(holder=activation.holder, month=activation.lead_month))
+    if not activation.activated_now:
+        console.print(_("Nothing changed: the month is activated already."))
+    if activation.skipped:
+        rows = [(skip.partner, _(skip.reason.value)) for skip in activation.skipped]
+        draw_table(console, _("Skipped"), [_("Partner"), _("Reason")], rows)
+
+
+def decline(
+    ctx: typer.Context, month: MonthArgument, partner: PartnerArgument, reason: ReasonOption, json: JsonOption = False
+) -> None:
+    from rasti.ledger.tenures import decline as decline_month
+
+    with ledger(ctx) as book:
+        holder = decline_month(book, month, partner, reason=check_reason(reason))
+        _drain(book)
+    _tell_holder(json, holder)
+
+
+def switch(ctx: typer.Context, partner: PartnerArgument, reason: ReasonOption, json: JsonOption = False) -> None:
+    from rasti.ledger.tenures import switch_holder
+
+    with ledger(ctx) as book:
+        switch_holder(book, partner, reason=check_reason(reason))
+        _drain(book)
+    _tell_holder(json, partner)
+
+
+def suspend(ctx: typer.Context, code: PartnerArgument, reason: ReasonOption, json: JsonOption = False) -> None:
+    from rasti.ledger.tenures import suspend as suspend_partner
+
+    with ledger(ctx) as book:
+        holder = suspend_partner(book, code, reason=check_reason(reason))
+        _drain(book)
+    _tell_holder(json, holder)
+
+
+def resume(ctx: typer.Context, code: PartnerArgument, reason: ReasonOption, json: JsonOption = False) -> None:
+    from rasti.ledger.tenures import resume as resume_partner
+
+    with ledger(ctx) as book:
+        resumed = resume_partner(book, code, reason=check_reason(reason))
+    text = _("{partner} takes part again.") if resumed else _("{partner} was not suspended: nothing changed.")
+    emit(json, {"partner": code, "resumed": resumed}, lambda console: console.print(text.format(partner=code)))
+
+
+def _drain(book: "Book") -> None:
+    from rasti.ledger.handover import hand_over_waiting
+
+    hand_over_waiting(book)
+
+
+def _tell_holder(json: bool, holder: str | None) -> None:
+    text = _("The leads are with {holder}.") if holder else _("Nobody holds the leads: they wait.")
+    emit(json, {"holder": holder}, lambda console: console.print(text.format(holder=holder)))
+
+
+def status(ctx: typer.Context, json: JsonOption = False) -> None:
+    from rasti.ledger.views import status_view
+
+    with ledger(ctx, deliver=False) as book:
+        view: dict[str, Any] = status_view(book)
+
+    def draw(console: Any) -> None:
+        tenure = view["tenure"]
+        if tenure is None:
+            console.print(_("Nobody holds the leads."))
+        else:
+            text = _(
+                "{partner} holds the leads of {lead_month} since {started_at} (ranking {month} v{ranking_version})."
+            )
+            console.print(text.format(**tenure))
+        rows = [(_(state), count) for state, count in view["leads"].items()]
+        rows += [
+            (_("overdue checkpoints"), view["overdue"]),
+            (_("undelivered messages"), view["messages"]["pending"]),
+            (_("messages given up"), view["messages"]["dead"]),
+        ]
+        draw_table(console, "", [_("Leads"), _("Number")], rows)
+
+    emit(json, view, draw)

@@ -1,0 +1,151 @@
+"""Prefect's HTTP API, the few calls we need: create scheduled runs in bulk, find them, delete them."""
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from rasti.errors import Unavailable
+
+MOST_CREATED = 100  # a call of create_flow_run/bulk
+MOST_FOUND = 200  # a page of flow_runs/filter
+MOST_DELETED = 50  # a call of flow_runs/bulk_delete
+TIMEOUT = httpx.Timeout(20.0, connect=2.0)
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A run to create: when, with which parameters (ids), under which name and tags.
+
+    The same idempotency key gives the run that exists, also a failed one: a new try needs a new key.
+    """
+
+    parameters: dict[str, int]
+    name: str
+    tags: tuple[str, ...]
+    idempotency_key: str
+    due: datetime
+
+
+class PrefectApi:
+    """A connection to a Prefect server; the URL ends with /api. All failures are Unavailable."""
+
+    def __init__(self, url: str, *, auth: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
+        user, _colon, password = (auth or "").partition(":")
+        self._http = httpx.Client(
+            base_url=url.rstrip("/") + "/",
+            auth=(user, password) if auth else None,
+            timeout=TIMEOUT,
+            transport=transport,
+        )
+        self._deployments: dict[str, UUID] = {}
+
+    def close(self) -> None:
+        self._http.close()
+
+    def check(self) -> None:
+        """Raises Unavailable unless the server answers."""
+        self._call("GET", "health")
+
+    def deployment_id(self, name: str) -> UUID:
+        """The id of one of our deployments, whose flow has the same name."""
+        if name not in self._deployments:
+            self._deployments[name] = UUID(self._call("GET", f"deployments/name/{name}/{name}")["id"])
+        return self._deployments[name]
+
+    def create_runs(self, deployment: str, runs: Sequence[NewRun]) -> list[UUID]:
+        """Create scheduled runs, at most 100; their ids in the same order. All of them, or Unavailable."""
+        body = [
+            {
+                "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": run.due.isoformat()}},
+                "name": run.name,
+                "parameters": run.parameters,
+                "tags": list(run.tags),
+                "idempotency_key": run.idempotency_key,
+                # The deployment's schema asks for nothing that we do not know to be right.
+                "enforce_parameter_schema": False,
+            }
+            for run in runs
+        ]
+        try:
+            answer = self._call("POST", f"deployments/{self.deployment_id(deployment)}/create_flow_run/bulk", body)
+        except Unavailable:
+            self._deployments.pop(deployment, None)  # it may have been made anew, under another id
+            raise
+        failed = [result for result in answer["results"] if not result.get("flow_run_id")]
+        if failed:
+            raise Unavailable(
+                "Prefect did not create {count} of {total} runs of {deployment}: {why}",
+                count=len(failed),
+                total=len(runs),
+                deployment=deployment,
+                why=failed[0].get("error"),
+            )
+        return [UUID(result["flow_run_id"]) for result in answer["results"]]
+
+    def existing(self, ids: Collection[UUID]) -> set[UUID]:
+        """Which of these runs exist."""
+        return {UUID(run["id"]) for run in self.runs(ids)}
+
+    def runs(self, ids: Collection[UUID]) -> Iterator[dict[str, Any]]:
+        """These runs, as the API describes them; those that do not exist are left out."""
+        for part in _parts(ids, MOST_FOUND):
+            body = {"flow_runs": {"id": {"any_": [str(id) for id in part]}}, "limit": MOST_FOUND}
+            yield from self._call("POST", "flow_runs/filter", body)
+
+    def delete_scheduled(self, ids: Collection[UUID]) -> int:
+        """Delete those of these runs that have not begun; how many there were."""
+        deleted = 0
+        for part in _parts(ids, MOST_DELETED):
+            body = {
+                "flow_runs": {
+                    "id": {"any_": [str(id) for id in part]},
+                    "state": {"type": {"any_": ["SCHEDULED"]}},
+                },
+                "limit": MOST_DELETED,
+            }
+            deleted += len(self._call("POST", "flow_runs/bulk_delete", body)["deleted"])
+        return deleted
+
+    def _call(self, method: str, path: str, body: object = None) -> Any:
+        try:
+            response = self._http.request(method, path, json=body)
+            response.raise_for_status()
+            return response.json() if response.content else None
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == httpx.codes.NOT_FOUND and "deployments/" in path:
+                raise Unavailable(
+                    "Prefect at {url} has no deployment for {path}: run `prefect deploy --all`.",
+                    url=self._http.base_url,
+                    path=path,
+                ) from error
+            raise Unavailable(
+                "Prefect at {url} refused {path}: status {status}.",
+                url=self._http.base_url,
+                path=path,
+                status=error.response.status_code,
+            ) from error
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unavailable(
+                "Prefect at {url} cannot be reached: {why}.", url=self._http.base_url, why=error or type(error).__name__
+            ) from error
+
+
+@contextmanager
+def prefect_api(url: str) -> Iterator[PrefectApi]:
+    """Prefect's API, with the authentication that Prefect's own setting holds."""
+    api = PrefectApi(url, auth=os.environ.get("PREFECT_API_AUTH_STRING"))
+    try:
+        yield api
+    finally:
+        api.close()
+
+
+def _parts(ids: Collection[UUID], size: int) -> Iterator[list[UUID]]:
+    ordered = sorted(ids)
+    return (ordered[start : start + size] for start in range(0, len(ordered), size))

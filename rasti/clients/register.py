@@ -1,0 +1,255 @@
+"""The canonical invoice register: a CSV file in, invoices and rows that could not be read out (D1)."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO
+
+from rasti.clients.register_rows import Columns, Malformed, Row, read_columns, read_row, split_line, trace_of
+from rasti.errors import BadInput, NotFound
+from rasti.rules.kinds import InvoiceStatus
+from rasti.rules.month import Month
+
+Progress = Callable[[str, int, int], None]  # what is going on, how much of it is done, of how much
+
+_LONGEST_LINE = 65_536  # bytes
+_REPORT_EVERY = 2_000  # rows
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an invoice; the amount in kopecks."""
+
+    product_code: str
+    product: str
+    quantity: int
+    kopecks: int
+
+
+@dataclass(slots=True)
+class ReadInvoice:
+    """An invoice as the file has it."""
+
+    issuer: str
+    number: str
+    issued_on: date
+    month: Month
+    partner_code: str
+    partner_name: str
+    status: InvoiceStatus
+    first_row: int
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What identifies it: issuer, number, year of issue."""
+        return self.issuer, self.number, self.issued_on.year
+
+    def digest(self) -> str:
+        """SHA-256 of what ranking reads, whatever the order of the lines; names are labels and not part of it."""
+        return invoice_digest(*self.key, self.issued_on, self.month, self.partner_code, self.status, self.lines)
+
+
+def invoice_digest(
+    issuer: str,
+    number: str,
+    year: int,
+    issued_on: date,
+    month: Month,
+    partner_code: str,
+    status: InvoiceStatus,
+    lines: list[Line],
+) -> str:
+    """SHA-256 of everything of an invoice that ranking reads, and of its identity."""
+    head = (issuer, number, str(year), issued_on.isoformat(), str(month), partner_code, status.value)
+    body = sorted(f"{line.product_code}\x1f{line.quantity}\x1f{line.kopecks}" for line in lines)
+    # Control characters cannot stand in a field, so no two invoices write the same text.
+    return hashlib.sha256("\x1e".join(("\x1f".join(head), *body)).encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class BadRow:
+    """A row that could not be read: its line in the file, why, and what of its invoice is known."""
+
+    row: int
+    reason: str
+    issuer: str | None
+    number: str | None
+    year: int | None
+    months: set[Month]  # those it keeps incomplete (D6)
+
+    @property
+    def key(self) -> tuple[str | None, str | None, int | None]:
+        return self.issuer, self.number, self.year
+
+
+@dataclass(frozen=True)
+class Register:
+    """A file that was read: its good invoices, its bad rows."""
+
+    name: str
+    digest: str  # SHA-256 of its bytes
+    rows: int
+    invoices: list[ReadInvoice]  # without those that are quarantined
+    bad_rows: list[BadRow]
+    quarantined_invoices: int
+
+
+def read_register(path: Path, *, currency: str, progress: Progress | None = None) -> Register:
+    """Read a register row by row.
+
+    Raises NotFound, BadInput: no such file, not UTF-8, no register at all, or no row with a date that can be read.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            return _Reading(path, currency).read(file, size, progress)
+    except FileNotFoundError as error:
+        raise NotFound("There is no file {path}.", path=path) from error
+    except OSError as error:
+        raise BadInput("{path} cannot be read: {why}.", path=path, why=error.strerror) from error
+
+
+class _Reading:
+    """One pass over a file."""
+
+    def __init__(self, path: Path, currency: str) -> None:
+        self.path = path
+        self.currency = currency
+        self.digest = hashlib.sha256()
+        self.rows = 0
+        self.invoices: dict[tuple[str, str, int], ReadInvoice] = {}
+        self.bad_rows: list[BadRow] = []
+        self.undated: list[BadRow] = []
+        self.dated = False
+        self.months: set[Month] = set()
+        self._months: dict[str, Month] = {}
+
+    def read(self, file: BinaryIO, size: int, progress: Progress | None) -> Register:
+        lines = self._lines(file)
+        columns = self._header(lines)
+        for number, text, too_long in lines:
+            if not text.strip():
+                continue
+            self.rows += 1
+            self._row(number, text, too_long, columns)
+            if progress is not None and self.rows % _REPORT_EVERY == 0:
+                progress("read", file.tell(), size)
+        if not self.dated:
+            raise BadInput("{path}: no row has a date that can be read; nothing was taken from it.", path=self.path)
+        for bad in self.undated:
+            bad.months |= self.months
+        quarantined = self._quarantine_whole_invoices()
+        return Register(
+            self.path.name,
+            self.digest.hexdigest(),
+            self.rows,
+            list(self.invoices.values()),
+            sorted(self.bad_rows, key=lambda bad: bad.row),
+            quarantined,
+        )
+
+    def _lines(self, file: BinaryIO) -> Iterator[tuple[int, str, bool]]:
+        """Line numbers from 1, their text, and whether it is only the beginning of a line that is too long."""
+        number = 0
+        while raw := file.readline(_LONGEST_LINE):
+            number += 1
+            self.digest.update(raw)
+            end, too_long = raw, False
+            while not end.endswith(b"\n") and (end := file.readline(_LONGEST_LINE)):
+                self.digest.update(end)
+                too_long = True
+            try:
+                text = raw.decode("utf-8-sig" if number == 1 else "utf-8", "replace" if too_long else "strict")
+            except UnicodeDecodeError as error:
+                raise BadInput(
+                    "{path}: line {row} is not UTF-8 (byte {byte}); save the register as UTF-8.",
+                    path=self.path,
+                    row=number,
+                    byte=error.start + 1,
+                ) from error
+            yield number, text.rstrip("\r\n"), too_long
+
+    def _header(self, lines: Iterator[tuple[int, str, bool]]) -> Columns:
+        _number, text, _too_long = next(lines, (1, "", False))
+        try:
+            return read_columns(text)
+        except Malformed as error:
+            raise BadInput("{path} is no invoice register: {why}.", path=self.path, why=error) from error
+
+    def _row(self, number: int, text: str, too_long: bool, columns: Columns) -> None:
+        cells: list[str] = []
+        try:
+            cells = split_line(text)
+            if too_long:
+                raise Malformed("row: longer than {value} bytes", _LONGEST_LINE)
+            self._add(number, read_row(cells, columns, self.currency, self._months))
+        except Malformed as error:
+            trace = trace_of(cells or text.split(";"), columns)
+            bad = BadRow(number, str(error), trace.issuer, trace.number, trace.year, set(trace.months))
+            self.bad_rows.append(bad)
+            if trace.year is None:
+                self.undated.append(bad)
+            self.dated |= trace.year is not None
+            self.months |= trace.months
+
+    def _add(self, number: int, row: Row) -> None:
+        self.dated = True
+        self.months.add(row.month)
+        key = row.issuer, row.number, row.issued_on.year
+        invoice = self.invoices.get(key)
+        if invoice is None:
+            invoice = self.invoices[key] = ReadInvoice(
+                row.issuer,
+                row.number,
+                row.issued_on,
+                row.month,
+                row.partner_code,
+                row.partner,
+                row.status,
+                number,
+            )
+        else:
+            _check_agreement(invoice, row)
+        invoice.lines.append(Line(row.product_code, row.product, row.quantity, row.kopecks))
+
+    def _quarantine_whole_invoices(self) -> int:
+        """Set aside every invoice that has a bad row; returns how many invoices are quarantined."""
+        years: dict[tuple[str, str], list[int]] = {}
+        for issuer, number, year in self.invoices:
+            years.setdefault((issuer, number), []).append(year)
+        for bad in self.bad_rows:
+            # Without a date the row may belong to any invoice of that number.
+            if bad.issuer and bad.number and bad.year is None:
+                of_number = years.get((bad.issuer, bad.number), [])
+                bad.year = of_number[0] if len(of_number) == 1 else None
+        whole: dict[tuple[str, str, int | None], set[Month]] = {}
+        for bad in self.bad_rows:
+            if bad.issuer is None or bad.number is None:
+                continue
+            months = whole.setdefault((bad.issuer, bad.number, bad.year), set())
+            months |= bad.months
+            for year in years.get((bad.issuer, bad.number), []) if bad.year is None else [bad.year]:
+                invoice = self.invoices.pop((bad.issuer, bad.number, year), None)
+                if invoice is not None:
+                    months.add(invoice.month)
+        for bad in self.bad_rows:
+            if bad.issuer is not None and bad.number is not None:
+                bad.months = whole[bad.issuer, bad.number, bad.year]
+        return len(whole)
+
+
+def _check_agreement(invoice: ReadInvoice, row: Row) -> None:
+    """Rows of one invoice agree on date, partner, period and status. Raises Malformed."""
+    for column, here, there in (
+        ("issued_on", row.issued_on, invoice.issued_on),
+        ("partner_code", row.partner_code, invoice.partner_code),
+        ("period", row.month, invoice.month),
+        ("status", row.status, invoice.status),
+    ):
+        if here != there:
+            raise Malformed(
+                f"{column}: {{value!r}} is not what row {invoice.first_row} of the same invoice says", str(here)
+            )

@@ -1,0 +1,72 @@
+"""The one tree of errors.
+
+RastiError
+├── BadInput      what was given cannot be understood (422)
+├── NotFound      what was named does not exist (404)
+├── Refused       understood, but a rule says no (409)
+│   └── Conflict  the same id with another content (409)
+├── Forbidden     not this caller's business (403)
+└── Unavailable   the database, a file or a server cannot be used now (503)
+
+A message is a `str.format` template in English plus its values: `str(error)` is English, `error.text(gettext)` is the
+reader's language. It says what is wrong, which value, and what to do.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+
+class RastiError(Exception):
+    """Base of all errors a user may meet; `status` is the HTTP status (RFC 9457)."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(template)
+        self.template = template
+        self.values = values
+
+    def text(self, translate: Callable[[str], str] = str) -> str:
+        """The message in the reader's language; `translate` is a gettext function."""
+        return translate(self.template).format(**self.values)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+class BadInput(RastiError):
+    """What was given cannot be understood; `field` names the place of it."""
+
+    status = 422
+
+    def __init__(self, template: str, *, field: str | None = None, **values: object) -> None:
+        super().__init__(template, field=field, **values)
+        self.field = field
+
+
+class NotFound(RastiError):
+    """What was named does not exist."""
+
+    status = 404
+
+
+class Refused(RastiError):
+    """Understood, but a rule of the programme says no; nothing was written."""
+
+    status = 409
+
+
+class Conflict(Refused):
+    """The same id was used before with another content (D17)."""
+
+
+class Forbidden(RastiError):
+    """The caller has no business with this."""
+
+    status = 403
+
+
+class Unavailable(RastiError):
+    """The database, a file or a server cannot be used now."""
+
+    status = 503

@@ -1,0 +1,150 @@
+"""The words users see, in their language: English in the code, Russian in `locale/ru`, compiled when it is needed.
+
+`python -m rasti.i18n` compiles the catalogues; `python -m rasti.i18n update` also brings them up to date with the code.
+"""
+
+import gettext
+import os
+import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog
+
+SOURCE = "en"
+LANGUAGES = ("ru", SOURCE)
+DEFAULT = "ru"
+
+_LOCALE = Path(__file__).parent / "locale"
+# A message is the first argument of these; errors are translated where they are shown, so their classes stand here too.
+_KEYWORDS = ("_", "RastiError", "BadInput", "NotFound", "Refused", "Conflict", "Forbidden", "Unavailable")
+_METHODS = [("**.py", "python"), ("**.j2", "jinja2")]
+_PACKAGES = ("rasti", "models", "tasks", "flows")
+
+
+def _(message: str) -> str:
+    """The message in the installation's language (RASTI_LANGUAGE, Russian by default)."""
+    return translator(language())(message)
+
+
+def language() -> str:
+    """The installation's language, without the cost of reading all settings; an unknown one is the default."""
+    chosen = os.environ.get("RASTI_LANGUAGE") or _language_of_env_file()
+    return chosen if chosen in LANGUAGES else DEFAULT
+
+
+@lru_cache(maxsize=1)
+def _language_of_env_file() -> str:
+    with suppress(OSError, UnicodeDecodeError):
+        found = re.search(r"^\s*(?:export\s+)?RASTI_LANGUAGE\s*=\s*['\"]?(\w+)", Path(".env").read_text("utf-8"), re.M)
+        if found:
+            return found[1]
+    return DEFAULT
+
+
+@lru_cache
+def translator(language: str) -> Callable[[str], str]:
+    """A function that says a message in `language`; a message without a translation stays English."""
+    translate = catalogue(language).gettext
+    # gettext answers "" with the catalogue's header.
+    return lambda message: translate(message) if message else ""
+
+
+@lru_cache
+def catalogue(language: str) -> gettext.NullTranslations:
+    """The translations of a language; an unknown language has none."""
+    folder = _LOCALE / language / "LC_MESSAGES"
+    source, compiled = folder / "rasti.po", folder / "rasti.mo"
+    if language == SOURCE or not source.exists():
+        return gettext.NullTranslations()
+    with suppress(OSError):
+        if compiled.stat().st_mtime >= source.stat().st_mtime:
+            with compiled.open("rb") as file:
+                return gettext.GNUTranslations(file)
+    # A plain checkout, or a catalogue that was edited: compile it, and keep the result where that is possible.
+    content = _compile(source)
+    with suppress(OSError):
+        _replace(compiled, content)
+    return gettext.GNUTranslations(BytesIO(content))
+
+
+def extract() -> "Catalog":
+    """Every message that stands in the code and the templates."""
+    from babel.messages.catalog import Catalog
+    from babel.messages.extract import extract_from_dir
+
+    root = Path(__file__).parents[1]
+    template = Catalog(project="rasti", charset="utf-8")
+    for package in _PACKAGES:
+        for name, line, message, _comments, context in extract_from_dir(
+            str(root / package),
+            method_map=_METHODS,
+            options_map={"**.j2": {"trimmed": "true", "silent": "false"}},
+            keywords={"ngettext": (1, 2), "gettext": None} | dict.fromkeys(_KEYWORDS),
+        ):
+            if message:
+                template.add(message, locations=[(f"{package}/{name}", line)], context=context)
+    return template
+
+
+def update() -> None:
+    """Bring every catalogue up to date with the code: new messages untranslated, unused ones removed."""
+    from babel.messages.catalog import Catalog
+    from babel.messages.pofile import read_po, write_po
+
+    template = extract()
+    for code in LANGUAGES:
+        if code == SOURCE:
+            continue
+        source = _LOCALE / code / "LC_MESSAGES" / "rasti.po"
+        if source.exists():
+            with source.open("rb") as file:
+                catalog = read_po(file, locale=code)
+            template.creation_date = catalog.creation_date  # a new date alone is no change
+            catalog.update(template, no_fuzzy_matching=True)
+        else:
+            catalog = Catalog(locale=code, project="rasti", charset="utf-8")
+            for message in template:
+                if message.id:
+                    catalog.add(message.id, locations=message.locations)
+        catalog.fuzzy = False
+        catalog.header_comment = "# Translations of rasti."
+        # Without line numbers: an edit of the code does not change the catalogue.
+        content = BytesIO()
+        write_po(content, catalog, width=120, include_lineno=False, ignore_obsolete=True, sort_output=True)
+        _replace(source, content.getvalue())
+
+
+def compile_all() -> None:
+    """Compile every catalogue that is there."""
+    for source in sorted(_LOCALE.glob("*/LC_MESSAGES/rasti.po")):
+        _replace(source.with_suffix(".mo"), _compile(source))
+
+
+def _compile(source: Path) -> bytes:
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    content = BytesIO()
+    with source.open("rb") as file:
+        write_mo(content, read_po(file))
+    return content.getvalue()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    # Two processes may do this at once: each writes a file of its own, and a reader sees a whole one.
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["update"]:
+        update()
+    compile_all()

@@ -1,0 +1,162 @@
+"""A lead in the hands of a partner: beginning, reception, end. Steps of other transactions, under the row lock."""
+
+from typing import Any
+
+from sqlalchemy import func, update
+from sqlmodel import col, select
+
+from models import Attempt, Checkpoint, Lead, Message, Tenure
+from rasti.ledger.book import Tx
+from rasti.rules.bodies import utc
+from rasti.rules.call_window import CallWindow
+from rasti.rules.kinds import (
+    AttemptEnd,
+    AttemptOrigin,
+    Channel,
+    Event,
+    LeadState,
+    MessageKind,
+    MessageState,
+    PauseReason,
+    Verdict,
+)
+from rasti.rules.month import Month
+from rasti.rules.programme import Rules
+from rasti.rules.regulation import checkpoint_windows, clock_start
+
+
+def rules_of(tx: Tx, attempt: Attempt) -> Rules:
+    """The rules under which an attempt runs: those of its tenure's lead month, or of the month it was assigned in."""
+    return tx.programme.rules_for(attempt.rules_month)
+
+
+def open_attempt(tx: Tx, lead_id: int) -> Attempt | None:
+    """The attempt of a lead that is open."""
+    return tx.session.execute(
+        select(Attempt).where(col(Attempt.lead_id) == lead_id, col(Attempt.ended_at).is_(None))
+    ).scalar_one_or_none()
+
+
+def checkpoints_of(tx: Tx, attempt: Attempt) -> list[Checkpoint]:
+    """The checkpoints of an attempt, in order of their due times."""
+    return tx.all(select(Checkpoint).where(col(Checkpoint.attempt_id) == attempt.id).order_by(col(Checkpoint.due_at)))
+
+
+def start_attempt(
+    tx: Tx, lead: Lead, partner_code: str, *, tenure: Tenure | None, rules_month: Month, origin: AttemptOrigin
+) -> Attempt:
+    """Put a lead into a partner's hands; its clock starts when they receive it (D11)."""
+    last = tx.session.execute(select(func.max(col(Attempt.number))).where(col(Attempt.lead_id) == lead.id)).scalar()
+    attempt = Attempt(
+        lead_id=lead.id,
+        number=(last or 0) + 1,
+        partner_code=partner_code,
+        tenure_id=tenure.id if tenure else None,
+        rules_month=rules_month,
+        origin=origin,
+        started_at=tx.now,
+    )
+    lead.state, lead.moved_at, lead.pause_reason, lead.closed_at = LeadState.IN_WORK, None, None, None
+    tx.session.add(attempt)
+    tx.session.flush()
+    event = Event.LEAD_ASSIGNED if origin is AttemptOrigin.ASSIGNED else Event.LEAD_HANDED_OVER
+    tx.audit(event, lead_id=lead.id, partner_code=partner_code, attempt=attempt.id, number=attempt.number)
+    to: dict[str, Any] = {"partner_code": partner_code, "lead_id": lead.id, "attempt_id": attempt.id}
+    tx.send(MessageKind.LEAD, f"{attempt.id}", **to)
+    late = tx.now + rules_of(tx, attempt).alerts.undelivered
+    tx.send(MessageKind.ALERT_UNDELIVERED, f"{attempt.id}", lead_id=lead.id, attempt_id=attempt.id, not_before=late)
+    return attempt
+
+
+def receive_within(tx: Tx, attempt_id: int) -> None:
+    """The partner has received the lead: the clock starts, checkpoints, reminders and runs are made (D11).
+
+    The first reception counts; one of an attempt that has ended changes nothing.
+    """
+    attempt = tx.session.get_one(Attempt, attempt_id, populate_existing=True)
+    if attempt.received_at is not None or attempt.ended_at is not None:
+        return
+    rules = rules_of(tx, attempt)
+    tenure = None if attempt.tenure_id is None else tx.session.get_one(Tenure, attempt.tenure_id)
+    call_window = CallWindow.of(rules, tx.programme.zone)
+    attempt.received_at = tx.now
+    attempt.clock_starts_at = clock_start(tx.now, tenure.started_at if tenure else None, call_window)
+    tx.audit(
+        Event.LEAD_RECEIVED,
+        lead_id=attempt.lead_id,
+        partner_code=attempt.partner_code,
+        attempt=attempt.id,
+        clock_starts_at=utc(attempt.clock_starts_at),
+    )
+    ids: dict[str, Any] = {"lead_id": attempt.lead_id, "attempt_id": attempt.id}
+    for window in checkpoint_windows(tx.now, attempt.clock_starts_at, rules, call_window):
+        checkpoint = Checkpoint(attempt_id=attempt.id, kind=window.kind, opens_at=window.opens_at, due_at=window.due_at)
+        tx.session.add(checkpoint)
+        tx.session.flush()
+        about: dict[str, Any] = {"checkpoint": checkpoint.id, "kind": window.kind.value, "due": utc(window.due_at)}
+        if window.kind in rules.reminders:
+            tx.send(
+                MessageKind.REMINDER,
+                f"{checkpoint.id}",
+                partner_code=attempt.partner_code,
+                not_before=window.due_at - rules.reminders[window.kind],
+                **ids,
+                **about,
+            )
+        tx.send(MessageKind.RUN_CHECKPOINT, f"{checkpoint.id}", channel=Channel.RUN, **ids, **about)
+
+
+# What is still to be said or done only while an attempt is open.
+_OF_AN_OPEN_ATTEMPT = (
+    MessageKind.LEAD,
+    MessageKind.REMINDER,
+    MessageKind.ALERT_UNDELIVERED,
+    MessageKind.RUN_CHECKPOINT,
+)
+
+
+def end_attempt(tx: Tx, attempt: Attempt, reason: AttemptEnd) -> None:
+    """End an attempt; its open checkpoints and reminders become void (D14)."""
+    attempt.ended_at, attempt.end_reason = max(tx.now, attempt.started_at), reason
+    for checkpoint in checkpoints_of(tx, attempt):
+        if checkpoint.verdict is None:
+            checkpoint.verdict, checkpoint.judged_at, checkpoint.judged_by = Verdict.VOID, tx.now, tx.book.actor
+    tx.session.execute(
+        update(Message)
+        .where(
+            col(Message.attempt_id) == attempt.id,
+            col(Message.state) == MessageState.PENDING,
+            col(Message.kind).in_(_OF_AN_OPEN_ATTEMPT),
+        )
+        .values(state=MessageState.VOID)
+    )
+    tx.session.flush()
+
+
+def pause_lead(tx: Tx, lead: Lead, why: PauseReason, attempt: Attempt | None, **data: object) -> None:
+    """Leave a lead to an operator; its open attempt, if any, ends (D12, D14)."""
+    if attempt is not None and attempt.ended_at is None:
+        end_attempt(tx, attempt, AttemptEnd.PAUSED)
+    lead.state, lead.pause_reason, lead.moved_at = LeadState.PAUSED, why, None
+    tx.session.flush()
+    partner = attempt.partner_code if attempt else None
+    about: dict[str, Any] = {"attempt": attempt.id if attempt else None, "pause_reason": why.value, **data}
+    tx.audit(Event.LEAD_PAUSED, lead_id=lead.id, partner_code=partner, **about)
+    number = attempt.id if attempt else 0
+    tx.send(MessageKind.ALERT_PAUSED, f"{lead.id}:{number}:{why}", lead_id=lead.id, partner=partner, **about)
+
+
+def close_lead_within(tx: Tx, lead: Lead, *, why: str, reason: str | None = None) -> None:
+    """Close a lead and end its open attempt, if any."""
+    attempt = open_attempt(tx, lead.id)
+    if attempt is not None:
+        end_attempt(tx, attempt, AttemptEnd.CLOSED)
+    lead.state, lead.closed_at, lead.moved_at, lead.pause_reason = LeadState.CLOSED, tx.now, None, None
+    tx.session.flush()
+    tx.audit(
+        Event.LEAD_CLOSED,
+        lead_id=lead.id,
+        partner_code=attempt.partner_code if attempt else None,
+        why=why,
+        reason=reason,
+    )

@@ -1,0 +1,163 @@
+"""The open ledger: one transaction is one state change, with its audit event and its messages."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session, col
+
+from models import AuditEvent, Lead, Message
+from models.engine import advisory_lock, as_unavailable, database_clock, read_only, wake_relays
+from rasti.rules.kinds import Channel, Event, MessageKind
+from rasti.rules.programme import Programme
+
+Clock = Callable[[Session], datetime]
+
+
+@dataclass(frozen=True)
+class Book:
+    """A database, the programme and the clock; who acts; and the ids of the messages written through it."""
+
+    engine: Engine
+    programme: Programme
+    clock: Clock = database_clock
+    actor: str = "cli"
+    written: list[int] = field(default_factory=list, compare=False)
+
+    @contextmanager
+    def write(self) -> Iterator["Tx"]:
+        """One transaction: all of it, or nothing. Raises Unavailable."""
+        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+            tx = Tx(self, session)
+            yield tx
+            if tx.sent:
+                wake_relays(session)
+            session.commit()
+        self.written.extend(tx.sent)
+
+    @contextmanager
+    def read(self) -> Iterator["Tx"]:
+        """A transaction that only reads, one snapshot. Raises Unavailable."""
+        with _translated(), Session(read_only(self.engine), expire_on_commit=False) as session:
+            yield Tx(self, session)
+
+
+class Lock(IntEnum):
+    """What a transaction may lock, in the one order in which locks are taken; a lead's row comes last."""
+
+    BILLING = 1  # invoices, closes, rankings, publications
+    CLIENT = 2  # one client's phone or mail address, while a lead arrives (D17)
+    TENURE = 3  # who holds the leads; shared by those who only hand over to the holder
+
+
+class Tx:
+    """An open transaction. Take the locks first, then read `now`: a contact in time cannot lose to a verdict."""
+
+    def __init__(self, book: Book, session: Session) -> None:
+        self.book = book
+        self.session = session
+        self.sent: list[int] = []
+        self._last_lock: tuple[int, int] = (0, 0)
+
+    @property
+    def programme(self) -> Programme:
+        return self.book.programme
+
+    @cached_property
+    def now(self) -> datetime:
+        """The instant of this transaction, UTC; read once, after the locks."""
+        return self.book.clock(self.session)
+
+    def lock(self, what: Lock, name: str = "", *, shared: bool = False) -> None:
+        """Take a lock until the end of the transaction; `name` tells several of a kind apart (take them sorted)."""
+        key = zlib.crc32(name.encode())
+        self._in_order((what, key))
+        advisory_lock(self.session, (what << 32) | key, shared=shared)
+
+    def lock_lead(self, lead_id: int) -> Lead | None:
+        """The lead's row, locked; None: there is none. Several are taken in the order of their ids."""
+        self._in_order((len(Lock) + 1, lead_id))
+        return self.session.execute(
+            select(Lead).where(col(Lead.id) == lead_id).with_for_update().execution_options(populate_existing=True)
+        ).scalar_one_or_none()
+
+    def _in_order(self, lock: tuple[int, int]) -> None:
+        assert lock >= self._last_lock, f"lock {lock} after {self._last_lock}: a deadlock waits to happen"
+        assert "now" not in self.__dict__, "the clock was read before the locks"
+        self._last_lock = lock
+
+    def audit(
+        self, event: Event, /, *, lead_id: int | None = None, partner_code: str | None = None, **data: object
+    ) -> None:
+        """Write the audit event of this change; `data` holds ids, numbers and reasons, no person."""
+        self.session.execute(
+            insert(AuditEvent).values(
+                at=self.now,
+                event=event.value,
+                actor=self.book.actor,
+                lead_id=lead_id,
+                partner_code=partner_code,
+                data=data,
+            )
+        )
+
+    def send(
+        self,
+        kind: MessageKind,
+        dedupe_key: str,
+        /,
+        *,
+        channel: Channel = Channel.MAIL,
+        partner_code: str | None = None,
+        lead_id: int | None = None,
+        attempt_id: int | None = None,
+        not_before: datetime | None = None,
+        **data: object,
+    ) -> bool:
+        """Put a message into the outbox; the same key twice is one message (False: it was there)."""
+        dialect_insert = postgresql_insert if self.session.get_bind().dialect.name == "postgresql" else sqlite_insert
+        message_id = self.session.execute(
+            dialect_insert(Message)
+            .values(
+                channel=channel,
+                kind=kind,
+                dedupe_key=f"{kind}:{dedupe_key}",
+                partner_code=partner_code,
+                lead_id=lead_id,
+                attempt_id=attempt_id,
+                data=data,
+                created_at=self.now,
+                not_before=not_before or self.now,
+                state="pending",
+                tries=0,
+            )
+            .on_conflict_do_nothing(index_elements=["dedupe_key"])
+            .returning(col(Message.id))
+        ).scalar_one_or_none()
+        if message_id is not None:
+            self.sent.append(message_id)
+        return message_id is not None
+
+    def all(self, statement: Any) -> list[Any]:
+        """The rows' first column, as a list."""
+        return list(self.session.execute(statement).scalars())
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        meaning = as_unavailable(error)
+        if meaning is None:
+            raise
+        raise meaning from error

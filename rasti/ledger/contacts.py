@@ -1,0 +1,241 @@
+"""Contacts with the client: begun by one tap, logged, and what they did (D12, D15)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from models import Attempt, Contact, Lead
+from rasti.errors import BadInput, Forbidden, Refused
+from rasti.ledger.attempts import (
+    checkpoints_of,
+    close_lead_within,
+    open_attempt,
+    pause_lead,
+    receive_within,
+    rules_of,
+)
+from rasti.ledger.book import Book, Tx
+from rasti.ledger.leads import get_lead
+from rasti.ledger.settle import change_settled
+from rasti.ledger.tenure_walk import get_partner
+from rasti.ledger.verdicts import judge_overdue, set_verdict, windows_and_contacts
+from rasti.rules.bodies import ContactBody, utc
+from rasti.rules.kinds import (
+    FINAL_OUTCOMES,
+    Channel,
+    ChecklistItem,
+    ContactEffect,
+    Event,
+    LeadState,
+    MessageKind,
+    Outcome,
+    PauseReason,
+    Verdict,
+)
+from rasti.rules.regulation import credit, is_still_open
+
+# A partner's device may run a little ahead of the server.
+_CLOCK_SKEW = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A contact that was begun; it is completed until `until`."""
+
+    lead_id: int
+    began_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A contact that was logged."""
+
+    lead_id: int
+    contact_id: int
+    state: LeadState
+    effect: ContactEffect
+
+
+def begin_contact(book: Book, lead_id: int, partner: str) -> Begun:
+    """ "Calling now": the contact begins, its partner completes it within the time for that (D12).
+
+    A second one while one is open changes nothing. Raises NotFound, Forbidden: never held the lead, Refused: the lead
+    is no longer theirs.
+    """
+
+    def change(tx: Tx, lead: Lead) -> Begun:
+        last = _last_attempt_of(tx, lead, partner)
+        if last.ended_at is not None:
+            raise Refused("Lead {id} is no longer in the hands of {partner}.", id=lead_id, partner=partner)
+        receive_within(tx, last.id)  # who calls has read it
+        completion = rules_of(tx, last).completion
+        contact = _begun(tx, last, completion)
+        if contact is None:
+            contact = Contact(attempt_id=last.id, began_at=tx.now)
+            tx.session.add(contact)
+            tx.session.flush()
+            tx.audit(Event.CONTACT_BEGUN, lead_id=lead.id, partner_code=last.partner_code, contact=contact.id)
+            _postpone_runs(tx, last, contact, completion)
+        return Begun(lead_id, contact.began_at, contact.began_at + completion)
+
+    return change_settled(book, lead_id, change)
+
+
+def _postpone_runs(tx: Tx, attempt: Attempt, contact: Contact, completion: timedelta) -> None:
+    """A verdict that has to wait for this contact needs a run after it."""
+    until = contact.began_at + completion
+    for checkpoint in checkpoints_of(tx, attempt):
+        waits = checkpoint.opens_at <= contact.began_at <= checkpoint.due_at < until
+        if checkpoint.verdict is None and waits:
+            tx.send(
+                MessageKind.RUN_CHECKPOINT,
+                f"{checkpoint.id}:{contact.id}",
+                channel=Channel.RUN,
+                lead_id=attempt.lead_id,
+                attempt_id=attempt.id,
+                checkpoint=checkpoint.id,
+                kind=checkpoint.kind.value,
+                due=utc(until),
+            )
+
+
+def log_contact(book: Book, lead_id: int, body: ContactBody) -> Logged:
+    """Log a contact: it completes the one that was begun, or begins and ends now (D12).
+
+    After the attempt has ended it is kept without effect (D15). Raises NotFound, BadInput: in the future, or an outcome
+    without `reached`; Forbidden: the partner never held the lead.
+    """
+
+    def change(tx: Tx, lead: Lead) -> tuple[int, ContactEffect]:
+        attempt = _last_attempt_of(tx, lead, body.partner)
+        _check(body, tx.now)
+        if attempt.ended_at is not None:
+            contact = _store(tx, attempt, body, None, ContactEffect.AFTER_END)
+            _after_end(tx, lead, attempt, contact)
+            return contact.id, ContactEffect.AFTER_END
+        receive_within(tx, attempt.id)
+        begun = _begun(tx, attempt, rules_of(tx, attempt).completion)
+        contact = _store(tx, attempt, body, begun, ContactEffect.KEPT)
+        contact.effect = _effect(tx, attempt, contact)
+        tx.audit(
+            Event.CONTACT_LOGGED,
+            lead_id=lead.id,
+            partner_code=attempt.partner_code,
+            contact=contact.id,
+            outcome=body.outcome,
+            effect=contact.effect,
+        )
+        _act_on_outcome(tx, lead, attempt, contact)
+        return contact.id, contact.effect
+
+    contact_id, effect = change_settled(book, lead_id, change)
+    with book.read() as tx:
+        return Logged(lead_id, contact_id, get_lead(tx, lead_id).state, effect)
+
+
+def _check(body: ContactBody, now: datetime) -> None:
+    if body.happened_at > now + _CLOCK_SKEW:
+        raise BadInput(
+            "The contact is in the future: happened_at is {happened_at}, now is {now}.",
+            field="happened_at",
+            happened_at=utc(body.happened_at),
+            now=utc(now),
+        )
+    if body.outcome in FINAL_OUTCOMES and ChecklistItem.REACHED not in body.checklist:
+        raise BadInput(
+            "Outcome {outcome} needs `reached` in the checklist: the client said it to somebody.",
+            field="checklist",
+            outcome=body.outcome,
+        )
+
+
+def _last_attempt_of(tx: Tx, lead: Lead, partner: str) -> Attempt:
+    """The partner's open attempt of the lead, else their last one. Raises Forbidden: there was none."""
+    get_partner(tx, partner)
+    attempt: Attempt | None = tx.session.execute(
+        select(Attempt)
+        .where(col(Attempt.lead_id) == lead.id, col(Attempt.partner_code) == partner)
+        .order_by(col(Attempt.number).desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if attempt is None:
+        raise Forbidden("{partner} has never held lead {id}.", partner=partner, id=lead.id)
+    return attempt
+
+
+def _begun(tx: Tx, attempt: Attempt, completion: timedelta) -> Contact | None:
+    """The contact of an attempt that was begun and can still be completed."""
+    begun = tx.all(
+        select(Contact)
+        .where(col(Contact.attempt_id) == attempt.id, col(Contact.logged_at).is_(None))
+        .order_by(col(Contact.began_at).desc())
+    )
+    return next((contact for contact in begun if is_still_open(contact.began_at, tx.now, completion)), None)
+
+
+def _store(tx: Tx, attempt: Attempt, body: ContactBody, begun: Contact | None, effect: ContactEffect) -> Contact:
+    contact = begun or Contact(attempt_id=attempt.id, began_at=tx.now)
+    contact.logged_at = tx.now
+    contact.happened_at = body.happened_at
+    contact.kind = body.kind
+    contact.outcome = body.outcome
+    contact.checklist = sorted(body.checklist)
+    contact.note = body.note
+    contact.effect = effect
+    tx.session.add(contact)
+    tx.session.flush()
+    return contact
+
+
+def _effect(tx: Tx, attempt: Attempt, contact: Contact) -> ContactEffect:
+    """Whether a logged contact is one of those that meet a checkpoint which is still open."""
+    still_open = {point.kind for point in checkpoints_of(tx, attempt) if point.verdict is None}
+    met = credit(*windows_and_contacts(tx, attempt), rules_of(tx, attempt))
+    counted = any(contact.id in contacts for kind, contacts in met.items() if kind in still_open)
+    return ContactEffect.COUNTED if counted else ContactEffect.KEPT
+
+
+def _act_on_outcome(tx: Tx, lead: Lead, attempt: Attempt, contact: Contact) -> None:
+    if contact.outcome is Outcome.WRONG_CONTACT:
+        pause_lead(
+            tx, lead, PauseReason.WRONG_CONTACT, attempt, wrong_contacts=_wrong_contacts(tx, attempt.partner_code)
+        )
+    elif contact.outcome in FINAL_OUTCOMES:
+        for checkpoint in checkpoints_of(tx, attempt):
+            if checkpoint.verdict is None and checkpoint.opens_at <= contact.began_at <= checkpoint.due_at:
+                set_verdict(tx, attempt, checkpoint, Verdict.MET)
+        close_lead_within(tx, lead, why=str(contact.outcome))
+    else:
+        judge_overdue(tx, lead)  # a contact that began in time and was completed after the due time
+
+
+def _wrong_contacts(tx: Tx, partner_code: str) -> int:
+    """How often this partner said that the contact is wrong (counted for each partner, D12)."""
+    count: int = tx.session.execute(
+        select(func.count())
+        .select_from(Contact)
+        .join(Attempt)
+        .where(col(Attempt.partner_code) == partner_code, col(Contact.outcome) == Outcome.WRONG_CONTACT)
+    ).scalar_one()
+    return count
+
+
+def _after_end(tx: Tx, lead: Lead, attempt: Attempt, contact: Contact) -> None:
+    """A former holder's contact: kept; "do not call" or "wrong contact" stops whoever has the lead now (D15)."""
+    tx.audit(
+        Event.CONTACT_LOGGED,
+        lead_id=lead.id,
+        partner_code=attempt.partner_code,
+        contact=contact.id,
+        outcome=contact.outcome,
+        effect=ContactEffect.AFTER_END,
+    )
+    if contact.outcome not in (Outcome.DO_NOT_CALL, Outcome.WRONG_CONTACT):
+        return
+    tx.send(MessageKind.ALERT_AFTER_END, f"{contact.id}", lead_id=lead.id, contact=contact.id, outcome=contact.outcome)
+    if lead.state in (LeadState.IN_WORK, LeadState.WAITING):
+        why = PauseReason.DO_NOT_CALL if contact.outcome is Outcome.DO_NOT_CALL else PauseReason.WRONG_CONTACT
+        pause_lead(tx, lead, why, open_attempt(tx, lead.id), contact=contact.id)

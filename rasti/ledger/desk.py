@@ -1,0 +1,63 @@
+"""What an operator decides about a single lead: assign it, close it (D14)."""
+
+from models import Lead
+from rasti.errors import Refused
+from rasti.ledger.attempts import close_lead_within, end_attempt, open_attempt, start_attempt
+from rasti.ledger.book import Book, Tx
+from rasti.ledger.settle import change_settled
+from rasti.ledger.tenure_walk import cannot_hold, get_partner, open_tenure
+from rasti.rules.kinds import AttemptEnd, AttemptOrigin, Event, LeadState, MessageKind
+
+
+def assign_lead(book: Book, lead_id: int, partner: str, *, reason: str) -> bool:
+    """Put a lead into a partner's hands, also a paused, closed or waiting one (D14).
+
+    A partner who is not the holder gets it outside any tenure. False: it is in their hands already.
+    Raises NotFound, Refused: the partner is suspended or not ready, or the lead is attached to another.
+    """
+
+    def change(tx: Tx, lead: Lead) -> bool:
+        named = get_partner(tx, partner)
+        _check_own(lead)
+        obstacle = cannot_hold(tx, named)
+        if obstacle is not None:
+            raise Refused("{partner} cannot get lead {id}: {obstacle}.", partner=partner, id=lead_id, obstacle=obstacle)
+        former = open_attempt(tx, lead.id)
+        if former is not None and former.partner_code == partner:
+            return False
+        if former is not None:
+            end_attempt(tx, former, AttemptEnd.ASSIGNED)
+            tx.send(
+                MessageKind.LEAD_TAKEN,
+                f"{former.id}",
+                partner_code=former.partner_code,
+                lead_id=lead.id,
+                reason=AttemptEnd.ASSIGNED.value,
+            )
+        tenure = open_tenure(tx)
+        if tenure is not None and tenure.partner_code != partner:
+            tenure = None
+        month = tenure.lead_month if tenure else tx.programme.month_at(tx.now)
+        attempt = start_attempt(tx, lead, partner, tenure=tenure, rules_month=month, origin=AttemptOrigin.ASSIGNED)
+        tx.audit(Event.LEAD_ASSIGNED, lead_id=lead.id, partner_code=partner, attempt=attempt.id, reason=reason)
+        return True
+
+    return change_settled(book, lead_id, change)
+
+
+def close_lead(book: Book, lead_id: int, *, reason: str) -> bool:
+    """Close a lead; its open attempt ends (D14). False: it was closed already. Raises NotFound, Refused: attached."""
+
+    def change(tx: Tx, lead: Lead) -> bool:
+        _check_own(lead)
+        if lead.state is LeadState.CLOSED:
+            return False
+        close_lead_within(tx, lead, why="operator", reason=reason)
+        return True
+
+    return change_settled(book, lead_id, change)
+
+
+def _check_own(lead: Lead) -> None:
+    if lead.state is LeadState.ATTACHED:
+        raise Refused("Lead {id} is attached to lead {root}: decide about that one.", id=lead.id, root=lead.attached_to)

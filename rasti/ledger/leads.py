@@ -1,0 +1,161 @@
+"""A lead arrives: the same one again, another request of a client we know, or a new lead (R10, R11, D8, D17)."""
+
+import zlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlmodel import col, or_, select
+
+from models import Client, Lead
+from rasti.errors import Conflict, NotFound
+from rasti.ledger.attempts import open_attempt, start_attempt
+from rasti.ledger.book import Book, Lock, Tx
+from rasti.ledger.tenure_walk import open_tenure
+from rasti.rules.bodies import LeadBody, email_key, phone_key
+from rasti.rules.kinds import AttemptOrigin, Channel, Event, LeadState, MessageKind
+
+_IN_HAND = (LeadState.WAITING, LeadState.IN_WORK, LeadState.PAUSED)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What became of a lead that came in; an attached one has its own id."""
+
+    lead_id: int
+    created: bool
+    attached_to: int | None
+
+
+def receive_lead(book: Book, body: LeadBody) -> Arrival:
+    """Take in a lead and, if somebody holds the leads, hand it over at once, at any hour (R7, D16).
+
+    Raises Conflict: the same id was sent before with another body (D17).
+    """
+    phone, email = phone_key(body.client.phone), email_key(body.client.email)
+    with book.write() as tx:
+        # Two requests of one client at the same moment are one lead, also on PostgreSQL.
+        keys = (f"lead:{body.source}\n{body.source_id}", f"phone:{phone}", f"email:{email}")
+        for key in sorted(keys, key=lambda key: zlib.crc32(key.encode())):
+            tx.lock(Lock.CLIENT, key)
+        tx.lock(Lock.TENURE, shared=True)
+        known = _same_lead(tx, body)
+        if known is not None:
+            return known
+        root = _lead_in_hand(tx, phone, email)
+        ends_at = tx.programme.ends_at
+        lead = Lead(
+            source=body.source,
+            source_id=body.source_id,
+            body_digest=body.digest(),
+            requested_at=body.requested_at,
+            arrived_at=tx.now,
+            product=body.product,
+            configuration_url=body.configuration_url,
+            workplaces=body.workplaces,
+            state=LeadState.WAITING,
+        )
+        if ends_at is not None and tx.now >= ends_at:
+            lead.state = LeadState.OUT_OF_PROGRAMME
+        elif root is not None:
+            lead.state, lead.attached_to = LeadState.ATTACHED, root.id
+        tx.session.add(lead)
+        tx.session.flush()
+        tx.session.add(
+            Client(
+                lead_id=lead.id,
+                **body.client.model_dump(),
+                comment=body.comment,
+                phone_key=phone,
+                email_key=email,
+            )
+        )
+        tx.session.flush()
+        tx.audit(Event.LEAD_ARRIVED, lead_id=lead.id, state=lead.state)
+        _welcome(tx, lead)
+        if lead.state is LeadState.ATTACHED:
+            assert root is not None
+            _attach(tx, lead, root)
+        elif lead.state is LeadState.WAITING:
+            tenure = open_tenure(tx)
+            if tenure is not None:
+                start_attempt(
+                    tx,
+                    lead,
+                    tenure.partner_code,
+                    tenure=tenure,
+                    rules_month=tenure.lead_month,
+                    origin=AttemptOrigin.NEW,
+                )
+            tx.send(MessageKind.RUN_LEAD, f"{lead.id}", channel=Channel.RUN, lead_id=lead.id)
+        return Arrival(lead.id, True, lead.attached_to)
+
+
+def _same_lead(tx: Tx, body: LeadBody) -> Arrival | None:
+    known = tx.session.execute(
+        select(Lead).where(col(Lead.source) == body.source, col(Lead.source_id) == body.source_id)
+    ).scalar_one_or_none()
+    if known is None:
+        return None
+    if known.body_digest != body.digest():
+        raise Conflict(
+            "Lead {source_id} of {source} was sent before with another content (it is lead {id}): "
+            "send a change under a new source_id.",
+            source_id=body.source_id,
+            source=body.source,
+            id=known.id,
+        )
+    return Arrival(known.id, False, known.attached_to)
+
+
+def _lead_in_hand(tx: Tx, phone: str, email: str) -> Lead | None:
+    """The lead that this client's request belongs to, locked: same phone or mail address, not closed, recent (D17)."""
+    matches = tx.session.execute(
+        select(col(Lead.id), col(Lead.attached_to), col(Lead.arrived_at))
+        .join(Client, col(Client.lead_id) == col(Lead.id))
+        .where(
+            or_(col(Client.phone_key) == phone, col(Client.email_key) == email),
+            col(Lead.state).in_([*_IN_HAND, LeadState.ATTACHED]),
+        )
+    ).all()
+    arrivals: dict[int, list[object]] = {}
+    for lead_id, attached_to, arrived_at in matches:
+        arrivals.setdefault(attached_to or lead_id, []).append(arrived_at)
+    # Locked in the order of their ids, before the clock is read: none of them is closed while we attach to it.
+    roots = [root for root in (tx.lock_lead(lead_id) for lead_id in sorted(arrivals)) if root is not None]
+    since = tx.now - timedelta(days=tx.programme.rules_for(tx.programme.month_at(tx.now)).duplicate_days)
+    for root in roots:
+        if root.state in _IN_HAND and any(arrived >= since for arrived in arrivals[root.id]):  # type: ignore[operator]
+            return root
+    return None
+
+
+def _welcome(tx: Tx, lead: Lead) -> None:
+    alerts = tx.programme.rules_for(tx.programme.month_at(tx.now)).alerts
+    tx.send(MessageKind.WELCOME, f"{lead.id}", lead_id=lead.id)
+    late = max(tx.now, lead.requested_at + alerts.welcome)
+    tx.send(MessageKind.ALERT_WELCOME_LATE, f"{lead.id}", lead_id=lead.id, not_before=late)
+
+
+def _attach(tx: Tx, lead: Lead, root: Lead) -> None:
+    """The client asked again: whoever has the lead is told, it is not handed over a second time."""
+    attempt = open_attempt(tx, root.id)
+    partner = attempt.partner_code if attempt else None
+    tx.audit(Event.LEAD_ATTACHED, lead_id=lead.id, partner_code=partner, attached_to=root.id)
+    kind = MessageKind.LEAD_REPEATED if attempt else MessageKind.ALERT_REPEATED
+    tx.send(kind, f"{lead.id}", partner_code=partner, lead_id=root.id, repeat=lead.id)
+
+
+def get_lead(tx: Tx, lead_id: int) -> Lead:
+    """A lead. Raises NotFound."""
+    lead = tx.session.get(Lead, lead_id)
+    if lead is None:
+        raise NotFound("There is no lead {id}.", id=lead_id)
+    return lead
+
+
+def lock_lead(tx: Tx, lead_id: int) -> Lead:
+    """A lead with its row locked. Raises NotFound."""
+    lead = tx.lock_lead(lead_id)
+    if lead is None:
+        raise NotFound("There is no lead {id}.", id=lead_id)
+    return lead

@@ -1,0 +1,187 @@
+"""The outbox: claim what is due, and record what became of it (D11).
+
+claim ──> complete     sent; the delivery of a lead's mail starts its clock
+      ├─> retry        later, with a growing delay, until it is given up
+      ├─> give_up      dead: an operator has to look
+      ├─> void         its condition no longer holds
+      └─> release      somebody else's trouble: at once
+
+A claim is a lease: when it expires, for example because the relay was killed, another relay takes the message. Every
+end but `release` changes a message only for the one who holds its claim, and says whether it did.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, exists, or_, select, update
+from sqlmodel import col
+
+from models import Message
+from rasti.ledger.attempts import receive_within
+from rasti.ledger.book import Book, Tx
+from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
+
+LEASE = timedelta(seconds=60)
+FIRST_DELAY = timedelta(seconds=10)
+LONGEST_DELAY = timedelta(minutes=15)
+MOST_TRIES = 25  # with these delays about five hours
+
+# A lead's clock waits for its mail, and the client for the welcome (R10, R11); everything else waits for them.
+_URGENCY = case(
+    (col(Message.kind) == MessageKind.LEAD, 0),
+    (col(Message.kind) == MessageKind.WELCOME, 1),
+    else_=2,
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A message in the hands of one claimant until `until`."""
+
+    id: int
+    kind: MessageKind
+    claimant: str
+    until: datetime
+    tries: int
+    lead_id: int | None
+    attempt_id: int | None
+    data: Mapping[str, Any]
+
+
+def claim(
+    book: Book,
+    claimant: str,
+    *,
+    channel: Channel = Channel.MAIL,
+    only: Collection[int] | None = None,
+    limit: int = 10,
+    lease: timedelta = LEASE,
+) -> list[Claim]:
+    """Take up to `limit` messages that are due, the most urgent first; two claimants never get the same one."""
+    if only is not None and not only:
+        return []
+    with book.write() as tx:
+        due = _due(tx.now, channel)
+        if only is not None:
+            due = and_(due, col(Message.id).in_(only))
+        # SKIP LOCKED: on PostgreSQL claimants do not wait for each other (SQLite has one writer anyway).
+        found = select(Message).where(due).order_by(_URGENCY, col(Message.not_before), col(Message.id)).limit(limit)
+        messages: list[Message] = tx.all(found.with_for_update(skip_locked=True))
+        until = tx.now + lease
+        tx.session.execute(
+            update(Message)
+            .where(col(Message.id).in_([message.id for message in messages]), due)
+            .values(claimed_by=claimant, claimed_until=until)
+            .execution_options(synchronize_session=False)
+        )
+        return [
+            Claim(
+                message.id,
+                message.kind,
+                claimant,
+                until,
+                message.tries,
+                message.lead_id,
+                message.attempt_id,
+                message.data,
+            )
+            for message in messages
+        ]
+
+
+def anything_due(book: Book, channel: Channel) -> bool:
+    """Whether a claim would find something; asks without a lock."""
+    with book.read() as tx:
+        return bool(tx.session.execute(select(exists().where(_due(tx.now, channel)))).scalar_one())
+
+
+def complete(book: Book, claim: Claim, *, external_id: str | None = None) -> bool:
+    """The message was delivered; for a lead's mail this is the reception, its clock starts in the transaction (D11)."""
+    with book.write() as tx:
+        return _complete(tx, claim, external_id)
+
+
+def complete_runs(book: Book, runs: Sequence[tuple[Claim, str]]) -> int:
+    """Flow runs that were created, with their ids, in one transaction; how many were still claimed."""
+    with book.write() as tx:
+        return sum(_complete(tx, claim, run_id) for claim, run_id in sorted(runs, key=lambda run: run[0].id))
+
+
+def retry(book: Book, claim: Claim, *, error: str, counts: bool = True) -> MessageState:
+    """Not delivered, try again later; `counts` False: not this message's fault, so no reason to give it up one day."""
+    tries = claim.tries + counts
+    if tries >= MOST_TRIES:
+        give_up(book, claim, error=error)
+        return MessageState.DEAD
+    delay = min(FIRST_DELAY * 2 ** min(claim.tries, 10), LONGEST_DELAY) if counts else FIRST_DELAY
+    with book.write() as tx:
+        values = {"not_before": tx.now + delay, "claimed_by": None, "claimed_until": None}
+        _change(tx, claim, values | {"tries": tries, "error": error})
+    return MessageState.PENDING
+
+
+def give_up(book: Book, claim: Claim, *, error: str) -> bool:
+    """The message cannot be delivered: operators see it among the dead ones."""
+    with book.write() as tx:
+        done = _change(tx, claim, {"state": MessageState.DEAD, "error": error, "tries": claim.tries + 1})
+        if done:
+            _audit(tx, Event.MESSAGE_DEAD, claim)
+        return done
+
+
+def void(book: Book, claim: Claim) -> bool:
+    """What the message would say is no longer so."""
+    with book.write() as tx:
+        return _change(tx, claim, {"state": MessageState.VOID})
+
+
+def release(book: Book, claims: Collection[Claim]) -> None:
+    """Give claims back unused."""
+    if claims:
+        with book.write() as tx:
+            for claim in sorted(claims, key=lambda claim: claim.id):
+                _change(tx, claim, {"claimed_by": None, "claimed_until": None})
+
+
+def _due(now: datetime, channel: Channel) -> ColumnElement[bool]:
+    return and_(
+        col(Message.channel) == channel,
+        col(Message.state) == MessageState.PENDING,
+        col(Message.not_before) <= now,
+        or_(col(Message.claimed_until).is_(None), col(Message.claimed_until) <= now),
+    )
+
+
+def _complete(tx: Tx, claim: Claim, external_id: str | None) -> bool:
+    starts_clock = claim.kind is MessageKind.LEAD and claim.lead_id is not None and claim.attempt_id is not None
+    if starts_clock:
+        tx.lock_lead(claim.lead_id)  # type: ignore[arg-type]
+    sent = {"state": MessageState.SENT, "sent_at": tx.now, "external_id": external_id, "error": None}
+    if not _change(tx, claim, sent):
+        return False
+    _audit(tx, Event.MESSAGE_SENT, claim)
+    if starts_clock:
+        receive_within(tx, claim.attempt_id)  # type: ignore[arg-type]
+    return True
+
+
+def _change(tx: Tx, claim: Claim, values: Mapping[str, object]) -> bool:
+    """Only while the claim is ours: an expired one may have been taken, or the message voided with its attempt."""
+    result = tx.session.execute(
+        update(Message)
+        .where(
+            col(Message.id) == claim.id,
+            col(Message.state) == MessageState.PENDING,
+            col(Message.claimed_by) == claim.claimant,
+            col(Message.claimed_until) == claim.until,
+        )
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount == 1)
+
+
+def _audit(tx: Tx, event: Event, claim: Claim) -> None:
+    tx.audit(event, lead_id=claim.lead_id, message=claim.id, kind=claim.kind.value)

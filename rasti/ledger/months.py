@@ -1,0 +1,149 @@
+"""When a month is complete: who closed it, and what is in quarantine (D6)."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import col, select
+
+from models import IngestBatch, MonthClose, QuarantinedRow
+from rasti.errors import NotFound, Refused
+from rasti.ledger.book import Book, Lock, Tx
+from rasti.rules.kinds import Event, MessageKind
+from rasti.rules.month import Month
+
+
+@dataclass(frozen=True)
+class Closed:
+    """An issuer's month that is complete; `closed_now`: it was not closed before."""
+
+    issuer: str
+    month: Month
+    closed_now: bool
+
+    def as_json(self) -> dict[str, object]:
+        return {"issuer": self.issuer, "month": str(self.month), "closed_now": self.closed_now}
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A row in quarantine and the months it keeps incomplete."""
+
+    id: int
+    row: int
+    reason: str
+    issuer: str | None
+    number: str | None
+    months: tuple[str, ...]
+    file_name: str
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "id": self.id,
+            "row": self.row,
+            "reason": self.reason,
+            "issuer": self.issuer,
+            "number": self.number,
+            "months": list(self.months),
+        }
+
+
+def close_month(book: Book, issuer: str, month: Month) -> Closed:
+    """Take an issuer's word that its month is complete (D6). Raises Refused: an issuer the programme does not wait for."""
+    with book.write() as tx:
+        tx.lock(Lock.BILLING)
+        return close_within(tx, issuer, month)
+
+
+def close_within(tx: Tx, issuer: str, month: Month) -> Closed:
+    """Close an issuer's month inside an open transaction that holds the billing lock."""
+    check_issuer(tx, issuer)
+    found = tx.session.execute(
+        select(MonthClose.id).where(col(MonthClose.issuer) == issuer, col(MonthClose.month) == month)
+    ).scalar_one_or_none()
+    if found is not None:
+        return Closed(issuer, month, closed_now=False)
+    tx.session.add(MonthClose(issuer=issuer, month=month, closed_at=tx.now))
+    tx.audit(Event.MONTH_CLOSED, issuer=issuer, month=str(month))
+    return Closed(issuer, month, closed_now=True)
+
+
+def check_issuer(tx: Tx, issuer: str) -> None:
+    """Where the programme names its issuers, a close by another one is a slip of the pen. Raises Refused."""
+    if not issuer.strip():
+        raise Refused("An issuer is needed.")
+    known = tx.programme.issuers
+    if known and issuer not in known:
+        raise Refused(
+            "{issuer!r} is not an issuer of this programme: it waits for {known}.",
+            issuer=issuer,
+            known=", ".join(known),
+        )
+
+
+def list_quarantine(book: Book) -> list[Quarantined]:
+    """Every row that is in quarantine, the oldest first."""
+    with book.read() as tx:
+        rows = tx.session.execute(
+            select(QuarantinedRow, IngestBatch.file_name)
+            .join(IngestBatch, col(QuarantinedRow.batch_id) == col(IngestBatch.id))
+            .where(col(QuarantinedRow.resolved_at).is_(None))
+            .order_by(col(QuarantinedRow.id))
+        )
+        return [
+            Quarantined(row.id, row.row, row.reason, row.issuer, row.number, tuple(row.months), file_name)
+            for row, file_name in rows
+        ]
+
+
+def resolve_quarantined(book: Book, row_id: int, *, reason: str) -> None:
+    """Let a row go by an operator's word: its months wait for it no longer.
+
+    Raises NotFound: no such row; Refused: it left the quarantine before, or the reason is blank.
+    """
+    if not reason.strip():
+        raise Refused("A reason is needed.")
+    with book.write() as tx:
+        tx.lock(Lock.BILLING)
+        resolved = tx.session.execute(
+            update(QuarantinedRow)
+            .where(col(QuarantinedRow.id) == row_id, col(QuarantinedRow.resolved_at).is_(None))
+            .values(resolved_at=tx.now, resolution=reason.strip())
+            .returning(col(QuarantinedRow.id))
+        ).scalar_one_or_none()
+        if resolved is None:
+            if tx.session.get(QuarantinedRow, row_id) is None:
+                raise NotFound("There is no quarantined row {row}: see `rasti quarantine list`.", row=row_id)
+            raise Refused("Row {row} has left the quarantine already.", row=row_id)
+        tx.audit(Event.QUARANTINE_RESOLVED, row=row_id, reason=reason.strip())
+
+
+def missing_for(tx: Tx, month: Month, *, has_invoices: bool) -> list[dict[str, Any]]:
+    """What keeps a reporting month incomplete, in a fixed order; empty: it is complete (D6).
+
+    `has_invoices`: the month has at least one counted invoice.
+    """
+    closed = set(tx.all(select(MonthClose.issuer).where(col(MonthClose.month) == month)))
+    missing: list[dict[str, Any]] = [
+        {"what": "not_closed", "issuer": issuer, "month": str(month)}
+        for issuer in sorted(set(tx.programme.issuers) - closed)
+    ]
+    waiting: Counter[str] = Counter()
+    for months in tx.all(select(QuarantinedRow.months).where(col(QuarantinedRow.resolved_at).is_(None))):
+        waiting.update(set(months) & {str(month), str(month.previous)})
+    missing += [{"what": "quarantine", "month": name, "rows": waiting[name]} for name in sorted(waiting)]
+    if not has_invoices:
+        missing.append({"what": "no_invoices", "month": str(month)})
+    return missing
+
+
+def note_incomplete(book: Book, month: Month, missing: list[dict[str, Any]]) -> bool:
+    """Tell the operators what a month waits for, at most once a day a month (D6). False: they were told today."""
+    with book.write() as tx:
+        tx.lock(Lock.BILLING)
+        day = tx.now.astimezone(tx.programme.zone).date()
+        told = tx.send(MessageKind.ALERT_INCOMPLETE, f"{month}:{day}", month=str(month), missing=missing)
+        if told:
+            tx.audit(Event.MONTH_INCOMPLETE, month=str(month), missing=missing)
+        return told

@@ -1,0 +1,105 @@
+"""The partner list: import, and who accepted the regulation (R6, R9)."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import bindparam, insert, update
+from sqlmodel import col, select
+
+from models import Partner
+from rasti.clients.partner_list import ListedPartner, read_partner_list
+from rasti.errors import NotFound
+from rasti.ledger.book import Book, Lock
+from rasti.rules.kinds import Event
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did, in partners."""
+
+    added: int
+    changed: int
+    unchanged: int
+
+    def as_json(self) -> dict[str, int]:
+        return {"added": self.added, "changed": self.changed, "unchanged": self.unchanged}
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Since when a partner follows the regulation; `accepted_now`: it was not accepted before."""
+
+    partner: str
+    accepted_on: date
+    accepted_now: bool
+
+    def as_json(self) -> dict[str, object]:
+        return {"partner": self.partner, "accepted_on": self.accepted_on.isoformat()}
+
+
+def import_partners(book: Book, path: Path) -> ImportReport:
+    """Add and change the partners of a list; nobody is removed, no acceptance is revoked by a blank date.
+
+    Raises NotFound, BadInput: one bad row refuses the whole file.
+    """
+    listed = sorted(read_partner_list(Path(path)), key=lambda partner: partner.code)
+    with book.write() as tx:
+        tx.lock(Lock.BILLING)
+        known = {partner.code: partner for partner in tx.all(select(Partner))}
+        added = [_values(partner) for partner in listed if partner.code not in known]
+        changed = [
+            values
+            for partner in listed
+            if partner.code in known
+            and (values := _values(partner, known[partner.code])) != _stored(known[partner.code])
+        ]
+        if added:
+            tx.session.execute(insert(Partner), added)
+        if changed:
+            names = ("name", "email", "city", "regulation_accepted_on")
+            tx.session.connection().execute(
+                update(Partner).where(col(Partner.code) == bindparam("key")).values({n: bindparam(n) for n in names}),
+                [{"key": values["code"], **{name: values[name] for name in names}} for values in changed],
+            )
+        report = ImportReport(len(added), len(changed), len(listed) - len(added) - len(changed))
+        if added or changed:
+            tx.audit(Event.PARTNERS_IMPORTED, **report.as_json())
+    return report
+
+
+def accept_regulation(book: Book, code: str, *, reason: str | None = None) -> Acceptance:
+    """Note that a partner is ready to follow the regulation from today on (R9). Raises NotFound."""
+    with book.write() as tx:
+        tx.lock(Lock.BILLING)
+        today = tx.now.astimezone(tx.programme.zone).date()
+        accepted_now = tx.session.execute(
+            update(Partner)
+            .where(col(Partner.code) == code, col(Partner.regulation_accepted_on).is_(None))
+            .values(regulation_accepted_on=today)
+            .returning(col(Partner.code))
+        ).scalar_one_or_none()
+        if accepted_now is not None:
+            tx.audit(Event.PARTNER_ACCEPTED, partner_code=code, accepted_on=today.isoformat(), reason=reason)
+            return Acceptance(code, today, accepted_now=True)
+        partner = tx.session.get(Partner, code)
+        if partner is None or partner.regulation_accepted_on is None:
+            raise NotFound("There is no partner {code} in the partner list.", code=code)
+        return Acceptance(code, partner.regulation_accepted_on, accepted_now=False)
+
+
+def _values(partner: ListedPartner, known: Partner | None = None) -> dict[str, object]:
+    accepted_on = partner.regulation_accepted_on
+    if accepted_on is None and known is not None:
+        accepted_on = known.regulation_accepted_on
+    return {
+        "code": partner.code,
+        "name": partner.name,
+        "email": partner.email,
+        "city": partner.city,
+        "regulation_accepted_on": accepted_on,
+    }
+
+
+def _stored(partner: Partner) -> dict[str, object]:
+    return partner.model_dump(include={"code", "name", "email", "city", "regulation_accepted_on"})

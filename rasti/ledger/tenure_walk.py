@@ -1,0 +1,156 @@
+"""Who holds the leads: finding the holder, ending a tenure, walking to the next. Steps of other transactions.
+
+All of them need Lock.TENURE; whoever only reads the holder may share it.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, or_, select
+
+from models import Attempt, Decline, Partner, RankingEntry, Tenure, Violation, Walk
+from rasti.errors import NotFound
+from rasti.ledger.book import Tx
+from rasti.rules.fallback import Skip, WalkResult, walk_down
+from rasti.rules.kinds import Event, MessageKind, Skipped, TenureEnd
+from rasti.rules.month import Month
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def get_partner(tx: Tx, code: str) -> Partner:
+    """A partner of our list. Raises NotFound."""
+    partner = tx.session.get(Partner, code)
+    if partner is None:
+        raise NotFound("There is no partner {code} in the partner list.", code=code)
+    return partner
+
+
+def open_tenure(tx: Tx) -> Tenure | None:
+    """The tenure that is open now; none after the last lead month, also before somebody has written that down (D8)."""
+    tenure = tx.session.execute(select(Tenure).where(col(Tenure.ended_at).is_(None))).scalar_one_or_none()
+    ends_at = tx.programme.ends_at
+    return None if tenure is not None and ends_at is not None and tx.now >= ends_at else tenure
+
+
+def cannot_hold(tx: Tx, partner: Partner) -> Skipped | None:
+    """Why a partner can hold no lead at all: the regulation is not accepted, or they are suspended (R9)."""
+    today = tx.now.astimezone(tx.programme.zone).date()
+    if partner.regulation_accepted_on is None or partner.regulation_accepted_on > today:
+        return Skipped.NOT_READY
+    return Skipped.SUSPENDED if partner.suspended_at is not None else None
+
+
+def end_tenure(tx: Tx, tenure: Tenure, reason: TenureEnd, *, ended_at: datetime | None = None) -> None:
+    """End an open tenure; leads in work stay where they are (D10)."""
+    # A sandbox clock may run backwards; a tenure may not.
+    tenure.ended_at = max(ended_at or tx.now, tenure.started_at)
+    tenure.end_reason = reason
+    tx.session.flush()  # before the next one opens: at most one is open (D8)
+    tx.audit(Event.TENURE_ENDED, partner_code=tenure.partner_code, tenure=tenure.id, reason=reason)
+    tx.send(MessageKind.TENURE_ENDED, f"{tenure.id}", partner_code=tenure.partner_code, tenure=tenure.id, reason=reason)
+
+
+def start_tenure(tx: Tx, partner_code: str, lead_month: Month, ranking_id: int, place: int | None) -> Tenure:
+    """Open a tenure now."""
+    tenure = Tenure(
+        partner_code=partner_code, lead_month=lead_month, ranking_id=ranking_id, place=place, started_at=tx.now
+    )
+    tx.session.add(tenure)
+    tx.session.flush()
+    tx.audit(
+        Event.TENURE_STARTED,
+        partner_code=partner_code,
+        tenure=tenure.id,
+        lead_month=str(lead_month),
+        ranking=ranking_id,
+        place=place,
+    )
+    tx.send(MessageKind.TENURE_STARTED, f"{tenure.id}", partner_code=partner_code, tenure=tenure.id)
+    return tenure
+
+
+def find_holder(tx: Tx, lead_month: Month, ranking_id: int, *, below: int) -> WalkResult:
+    """Walk a version down from below a place (0: from the top), also past the announced places (D9)."""
+    places = tx.session.execute(
+        select(col(RankingEntry.place), col(RankingEntry.partner_code)).where(
+            col(RankingEntry.ranking_id) == ranking_id, col(RankingEntry.place).is_not(None)
+        )
+    ).all()
+    return walk_down([(place, partner) for place, partner in places], below, _obstacles(tx, lead_month))
+
+
+def _obstacles(tx: Tx, lead_month: Month) -> "Callable[[str], Skipped | None]":
+    declined = set(tx.all(select(Decline.partner_code).where(col(Decline.lead_month) == lead_month)))
+    zone = tx.programme.zone
+    of_its_tenures = select(Attempt.id).join(Tenure).where(col(Tenure.lead_month) == lead_month)
+    violated = set(
+        tx.all(
+            select(Violation.partner_code).where(
+                col(Violation.reversed_at).is_(None),
+                or_(
+                    col(Violation.recorded_at).between(lead_month.starts_at(zone), lead_month.ends_at(zone))
+                    & (col(Violation.recorded_at) < lead_month.ends_at(zone)),
+                    col(Violation.attempt_id).in_(of_its_tenures),
+                ),
+            )
+        )
+    )
+
+    def obstacle(code: str) -> Skipped | None:
+        if code in declined:
+            return Skipped.DECLINED
+        return cannot_hold(tx, get_partner(tx, code)) or (Skipped.VIOLATED if code in violated else None)
+
+    return obstacle
+
+
+def record_walk(
+    tx: Tx, lead_month: Month, ranking_id: int, found: WalkResult, *, cause: str, reason: str | None = None
+) -> Walk:
+    """Write down how a holder was looked for; nobody found: operators are alerted."""
+    walk = Walk(
+        lead_month=lead_month,
+        ranking_id=ranking_id,
+        cause=cause,
+        walked_at=tx.now,
+        walked_by=tx.book.actor,
+        holder=found.partner,
+        skipped=[{"partner": skip.partner, "reason": skip.reason.value} for skip in found.skipped],
+        reason=reason,
+    )
+    tx.session.add(walk)
+    tx.session.flush()
+    if found.partner is None:
+        tx.audit(Event.LEADS_EXHAUSTED, lead_month=str(lead_month), ranking=ranking_id, walk=walk.id)
+        tx.send(MessageKind.ALERT_EXHAUSTED, f"{walk.id}", walk=walk.id, lead_month=str(lead_month))
+    return walk
+
+
+def skips_of(walk: Walk | None) -> tuple[Skip, ...]:
+    """Who was passed in a walk, as values."""
+    return tuple(Skip(skip["partner"], Skipped(skip["reason"])) for skip in walk.skipped) if walk else ()
+
+
+def move_on(tx: Tx, tenure: Tenure, why: TenureEnd, *, reason: str | None = None) -> str | None:
+    """End the open tenure and give the leads to the next, strictly below the place of the one who lost them (R13, D9).
+
+    After a switch to a partner without a place it goes on below the lowest place that held. The new holder, or None.
+    """
+    below = tenure.place
+    if below is None:
+        held = tx.all(
+            select(Tenure.place).where(
+                col(Tenure.lead_month) == tenure.lead_month,
+                col(Tenure.ranking_id) == tenure.ranking_id,
+                col(Tenure.place).is_not(None),
+            )
+        )
+        below = max(held, default=0)
+    end_tenure(tx, tenure, why)
+    found = find_holder(tx, tenure.lead_month, tenure.ranking_id, below=below)
+    record_walk(tx, tenure.lead_month, tenure.ranking_id, found, cause=why, reason=reason)
+    if found.partner is not None:
+        start_tenure(tx, found.partner, tenure.lead_month, tenure.ranking_id, found.place)
+    return found.partner

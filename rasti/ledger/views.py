@@ -1,0 +1,117 @@
+"""What pages, flows and the command line show of leads and of the whole. Reading only."""
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from models import Attempt, Checkpoint, Contact, Lead, Message, Ranking, Tenure, Violation
+from rasti.ledger.book import Book, Tx
+from rasti.ledger.leads import get_lead
+from rasti.ledger.tenure_walk import open_tenure
+from rasti.rules.bodies import utc
+from rasti.rules.kinds import Channel, LeadState, MessageState
+
+
+def lead_view(book: Book, lead_id: int) -> dict[str, object]:
+    """A lead with its attempts, as `rasti lead show --json` prints it; no word about the client. Raises NotFound."""
+    with book.read() as tx:
+        lead = get_lead(tx, lead_id)
+        attempts = tx.all(select(Attempt).where(col(Attempt.lead_id) == lead_id).order_by(col(Attempt.number)))
+        return {
+            "lead": lead.id,
+            "state": lead.state.value,
+            "attempts": [_attempt_view(tx, attempt) for attempt in attempts],
+        }
+
+
+def _attempt_view(tx: Tx, attempt: Attempt) -> dict[str, object]:
+    checkpoints = tx.session.execute(
+        select(Checkpoint, Violation.id)
+        .outerjoin(Violation, col(Violation.checkpoint_id) == col(Checkpoint.id))
+        .where(col(Checkpoint.attempt_id) == attempt.id)
+        .order_by(col(Checkpoint.due_at))
+    ).all()
+    contacts = tx.all(
+        select(Contact).where(col(Contact.attempt_id) == attempt.id).order_by(col(Contact.began_at), col(Contact.id))
+    )
+    return {
+        "number": attempt.number,
+        "partner": attempt.partner_code,
+        "started_at": utc(attempt.started_at),
+        "ended_at": utc(attempt.ended_at) if attempt.ended_at else None,
+        "end_reason": attempt.end_reason.value if attempt.end_reason else None,
+        "received_at": utc(attempt.received_at) if attempt.received_at else None,
+        "checkpoints": [
+            {
+                "kind": checkpoint.kind.value,
+                "opens_at": utc(checkpoint.opens_at),
+                "due_at": utc(checkpoint.due_at),
+                "verdict": checkpoint.verdict.value if checkpoint.verdict else None,
+                "judged_at": utc(checkpoint.judged_at) if checkpoint.judged_at else None,
+                "judged_by": checkpoint.judged_by,
+                "violation": violation_id,
+            }
+            for checkpoint, violation_id in checkpoints
+        ],
+        "contacts": [_contact_view(contact) for contact in contacts],
+    }
+
+
+def _contact_view(contact: Contact) -> dict[str, object]:
+    return {
+        "kind": contact.kind.value if contact.kind else None,
+        "outcome": contact.outcome.value if contact.outcome else None,
+        "effect": contact.effect.value if contact.effect else None,
+        "began_at": utc(contact.began_at),
+        "logged_at": utc(contact.logged_at) if contact.logged_at else None,
+        "happened_at": utc(contact.happened_at) if contact.happened_at else None,
+        "checklist": contact.checklist,
+    }
+
+
+def status_view(book: Book) -> dict[str, object]:
+    """The whole at a glance, as `rasti status --json` prints it."""
+    with book.read() as tx:
+        tenure = open_tenure(tx)
+        counts: dict[LeadState, int] = dict(
+            tx.session.execute(select(Lead.state, func.count()).group_by(col(Lead.state))).tuples().all()
+        )
+        overdue = tx.session.execute(
+            select(func.count())
+            .select_from(Checkpoint)
+            .join(Attempt)
+            .where(col(Checkpoint.verdict).is_(None), col(Checkpoint.due_at) < tx.now, col(Attempt.ended_at).is_(None))
+        ).scalar_one()
+        return {
+            "holder": tenure.partner_code if tenure else None,
+            "tenure": _tenure_view(tx, tenure) if tenure else None,
+            "leads": {state.value: counts.get(state, 0) for state in LeadState},
+            "overdue": overdue,
+            "messages": {
+                "pending": _mails(tx, MessageState.PENDING, due=True),
+                "dead": _mails(tx, MessageState.DEAD),
+            },
+        }
+
+
+def _tenure_view(tx: Tx, tenure: Tenure) -> dict[str, object]:
+    ranking = tx.session.get_one(Ranking, tenure.ranking_id)
+    return {
+        "partner": tenure.partner_code,
+        "month": str(ranking.month),
+        "lead_month": str(tenure.lead_month),
+        "ranking_version": ranking.version,
+        "started_at": utc(tenure.started_at),
+    }
+
+
+def _mails(tx: Tx, state: MessageState, *, due: bool = False) -> int:
+    """Mails in a state; `due`: only those whose time has come (a reminder for next week is not late)."""
+    statement = (
+        select(func.count())
+        .select_from(Message)
+        .where(col(Message.channel) == Channel.MAIL, col(Message.state) == state)
+    )
+    if due:
+        statement = statement.where(col(Message.not_before) <= tx.now)
+    count: int = tx.session.execute(statement).scalar_one()
+    return count

@@ -1,0 +1,136 @@
+"""What comes in from outside: the body of a lead and of a contact, the same for command line and API."""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from rasti.errors import BadInput
+from rasti.rules.kinds import ChecklistItem, ContactKind, Outcome
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+
+
+def _one_line(text: str) -> str:
+    # A line break in a name would end up in a mail header.
+    if _CONTROL.search(text):
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain NUL characters")
+    return text
+
+
+def _phone(text: str) -> str:
+    if not 5 <= len(phone_key(text)) <= 20:
+        raise ValueError("is not a phone number: 5 to 20 digits are needed")
+    return text
+
+
+def _email(text: str) -> str:
+    if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", text):
+        raise ValueError("is not a mail address")
+    return text
+
+
+def _web(text: str) -> str:
+    if not re.match(r"https?://[^\s/]+", text) or " " in text:
+        raise ValueError("is not a web address: it begins with https:// or http://")
+    return text
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_one_line)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000), AfterValidator(_no_nul)]
+
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ClientBody(_Body):
+    """The person who asked."""
+
+    name: Line
+    phone: Annotated[Line, AfterValidator(_phone)]
+    email: Annotated[Line, AfterValidator(_email)]
+    company: Line | None = None
+    city: Line | None = None
+
+
+class LeadBody(_Body):
+    """A request for the product (R10)."""
+
+    source: Line
+    source_id: Line
+    requested_at: AwareDatetime
+    client: ClientBody
+    product: Line
+    configuration_url: Annotated[Line, AfterValidator(_web)]
+    workplaces: int = Field(ge=1, le=1_000_000, strict=True)
+    comment: Text | None = None
+
+    def digest(self) -> str:
+        """SHA-256 that tells one body from another, however it was spelt (D17)."""
+        same_instant = self.model_copy(update={"requested_at": self.requested_at.astimezone(UTC)})
+        return hashlib.sha256(same_instant.model_dump_json().encode()).hexdigest()
+
+
+class ContactBody(_Body):
+    """A contact with the client, in the partner's words; what they say about the time decides nothing (D12)."""
+
+    partner: Line
+    kind: ContactKind
+    happened_at: AwareDatetime
+    checklist: frozenset[ChecklistItem] = frozenset()
+    outcome: Outcome
+    note: Text | None = None
+
+
+def parse_lead(data: object) -> LeadBody:
+    """Validate a lead. Raises BadInput that names the field."""
+    return _parse(LeadBody, data)
+
+
+def parse_contact(data: object) -> ContactBody:
+    """Validate a contact. Raises BadInput that names the field."""
+    return _parse(ContactBody, data)
+
+
+def _parse(model: type[Body], data: object) -> Body:
+    try:
+        return model.model_validate_json(data) if isinstance(data, bytes) else model.model_validate(data)
+    except ValidationError as error:
+        first: Any = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "body"
+        raise BadInput(
+            "Field {place} is wrong: {why}.",
+            field=place,
+            place=place,
+            why=first["msg"].removeprefix("Value error, "),
+        ) from error
+
+
+def phone_key(phone: str) -> str:
+    """A phone number as digits, so that +7, 8 and no prefix are one number (Russian numbering plan)."""
+    digits = re.sub(r"\D", "", phone)
+    if len(digits) == 10:
+        return "7" + digits
+    return "7" + digits[1:] if len(digits) == 11 and digits.startswith("8") else digits
+
+
+def email_key(email: str) -> str:
+    """A mail address without differences of case."""
+    return email.casefold()
+
+
+def utc(instant: datetime) -> str:
+    """ISO 8601 in UTC, as all output has it."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

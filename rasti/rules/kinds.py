@@ -1,0 +1,232 @@
+"""The words of the programme: every state, verdict and reason, once."""
+
+from enum import StrEnum
+
+
+class CheckpointKind(StrEnum):
+    """Follow-ups of the regulation, in order (R12, D12)."""
+
+    FIRST_HOUR = "1h"
+    THREE_DAYS = "3d"
+    TWO_WEEKS = "2w"
+
+
+class Verdict(StrEnum):
+    """What became of a checkpoint."""
+
+    MET = "met"
+    VIOLATED = "violated"
+    VOID = "void"
+
+
+class LeadState(StrEnum):
+    """Where a lead stands."""
+
+    WAITING = "waiting"
+    IN_WORK = "in_work"
+    PAUSED = "paused"
+    CLOSED = "closed"
+    ATTACHED = "attached"
+    OUT_OF_PROGRAMME = "out_of_programme"
+
+
+class AttemptOrigin(StrEnum):
+    """How an attempt began: handed over at arrival, handed over after waiting (paced, D16), or by an operator."""
+
+    NEW = "new"
+    WAITED = "waited"
+    ASSIGNED = "assigned"
+
+
+class AttemptEnd(StrEnum):
+    """Why an attempt ended."""
+
+    MOVED = "moved"
+    ASSIGNED = "assigned"
+    PAUSED = "paused"
+    CLOSED = "closed"
+
+
+class ContactKind(StrEnum):
+    CALL = "call"
+    EMAIL = "email"
+    MEETING = "meeting"
+    MESSAGE = "message"
+
+
+class Outcome(StrEnum):
+    """How a contact with the client ended."""
+
+    REACHED = "reached"
+    NO_ANSWER = "no_answer"
+    WRONG_CONTACT = "wrong_contact"
+    REFUSED = "refused"
+    BOUGHT = "bought"
+    DO_NOT_CALL = "do_not_call"
+
+
+# These end the follow-up (D12).
+FINAL_OUTCOMES = frozenset({Outcome.REFUSED, Outcome.BOUGHT, Outcome.DO_NOT_CALL})
+
+
+class ContactEffect(StrEnum):
+    """What a logged contact did: it counted for a checkpoint, is kept as history, or came after the attempt (D15)."""
+
+    COUNTED = "counted"
+    KEPT = "kept"
+    AFTER_END = "after_end"
+
+
+class ChecklistItem(StrEnum):
+    """What the regulation asks the partner to do in a contact (R12)."""
+
+    REACHED = "reached"
+    INTRODUCED = "introduced"
+    ABOUT_CLOUD_REQUEST = "about_cloud_request"
+    ASKED_QUESTIONS = "asked_questions"
+    LEFT_CONTACTS = "left_contacts"
+    ASKED_HOW_TRIAL_GOES = "asked_how_trial_goes"
+
+
+_FOLLOW_UP = frozenset({ChecklistItem.REACHED, ChecklistItem.ASKED_HOW_TRIAL_GOES, ChecklistItem.ASKED_QUESTIONS})
+
+CHECKLISTS: dict[CheckpointKind, frozenset[ChecklistItem]] = {
+    CheckpointKind.FIRST_HOUR: frozenset(
+        {
+            ChecklistItem.REACHED,
+            ChecklistItem.INTRODUCED,
+            ChecklistItem.ABOUT_CLOUD_REQUEST,
+            ChecklistItem.ASKED_QUESTIONS,
+            ChecklistItem.LEFT_CONTACTS,
+        }
+    ),
+    CheckpointKind.THREE_DAYS: _FOLLOW_UP,
+    CheckpointKind.TWO_WEEKS: _FOLLOW_UP,
+}
+
+
+class NotRanked(StrEnum):
+    """Why a partner has no place, the first that applies in this order (D3)."""
+
+    NO_CABINET_ACCESS = "no_cabinet_access"
+    SUSPENDED = "suspended"
+    HOLDS_THE_LEADS = "holds_the_leads"
+    NO_PREVIOUS_BILL = "no_previous_bill"
+    NO_GROWTH = "no_growth"
+    BELOW_MINIMUM_BASE = "below_minimum_base"
+
+
+class Skipped(StrEnum):
+    """Why a ranked partner does not get the leads, the first that applies in this order (D9)."""
+
+    DECLINED = "declined"
+    NOT_READY = "not_ready"
+    SUSPENDED = "suspended"
+    VIOLATED = "violated"
+
+
+class TenureEnd(StrEnum):
+    """Why a tenure ended."""
+
+    NEXT_MONTH = "next_month"
+    VIOLATED = "violated"
+    DECLINED = "declined"
+    SUSPENDED = "suspended"
+    SWITCHED = "switched"
+    PROGRAMME_ENDED = "programme_ended"
+
+
+class InvoiceStatus(StrEnum):
+    POSTED = "posted"
+    CANCELLED = "cancelled"
+
+
+class PauseReason(StrEnum):
+    """Why a lead waits for an operator."""
+
+    WRONG_CONTACT = "wrong_contact"
+    DO_NOT_CALL = "do_not_call"  # said to a former holder (D15)
+    ATTEMPTS_USED = "attempts_used"  # the 1h of its last automatic attempt was violated (D14)
+    WOULD_RETURN = "would_return"  # the holder is a partner from whom it moved (D14)
+
+
+class ViolationSource(StrEnum):
+    CHECKPOINT = "checkpoint"
+    SPOT_CHECK = "spot_check"
+    OPERATOR = "operator"
+
+
+class Channel(StrEnum):
+    """Where a message goes."""
+
+    MAIL = "mail"
+    RUN = "run"  # a flow run to create in Prefect
+
+
+class MessageState(StrEnum):
+    PENDING = "pending"
+    SENT = "sent"
+    VOID = "void"  # its condition no longer holds
+    DEAD = "dead"  # given up
+
+
+class MessageKind(StrEnum):
+    """Every message; a mail's templates are named for it."""
+
+    # to the partner
+    LEAD = "lead"  # R10: handed over; its delivery starts the clock
+    LEAD_REPEATED = "lead_repeated"  # D17: the client asked again
+    REMINDER = "reminder"
+    LEAD_TAKEN = "lead_taken"  # the lead is no longer yours: moved, assigned
+    TENURE_STARTED = "tenure_started"
+    TENURE_ENDED = "tenure_ended"
+    TOP_THREE = "top_three"  # R4
+    # to the client
+    WELCOME = "welcome"  # R11
+    # to operators
+    ALERT_EXHAUSTED = "alert_exhausted"
+    ALERT_UNDELIVERED = "alert_undelivered"
+    ALERT_WELCOME_LATE = "alert_welcome_late"
+    ALERT_INCOMPLETE = "alert_incomplete"
+    ALERT_PAUSED = "alert_paused"  # wrong contact, attempts used, would return
+    ALERT_AFTER_END = "alert_after_end"  # a former holder says do_not_call or wrong_contact (D15)
+    ALERT_REPEATED = "alert_repeated"  # D17, while no partner has the lead
+    # to Prefect
+    RUN_LEAD = "run_lead"
+    RUN_CHECKPOINT = "run_checkpoint"
+    RUN_FALLBACK = "run_fallback"
+
+
+class Event(StrEnum):
+    """Every event of the audit trail, named by its transition."""
+
+    REGISTER_INGESTED = "register.ingested"
+    QUARANTINE_RESOLVED = "quarantine.resolved"
+    MONTH_CLOSED = "month.closed"
+    MONTH_INCOMPLETE = "month.incomplete"
+    RANKING_COMPUTED = "ranking.computed"
+    RANKING_PUBLISHED = "ranking.published"
+    PARTNERS_IMPORTED = "partners.imported"
+    PARTNER_ACCEPTED = "partner.accepted"
+    PARTNER_SUSPENDED = "partner.suspended"
+    PARTNER_RESUMED = "partner.resumed"
+    PARTNER_DECLINED = "partner.declined"
+    TENURE_STARTED = "tenure.started"
+    TENURE_ENDED = "tenure.ended"
+    LEADS_EXHAUSTED = "leads.exhausted"
+    LEAD_ARRIVED = "lead.arrived"
+    LEAD_ATTACHED = "lead.attached"
+    LEAD_HANDED_OVER = "lead.handed_over"
+    LEAD_RECEIVED = "lead.received"
+    LEAD_MOVED = "lead.moved"
+    LEAD_PAUSED = "lead.paused"
+    LEAD_ASSIGNED = "lead.assigned"
+    LEAD_CLOSED = "lead.closed"
+    CONTACT_BEGUN = "contact.begun"
+    CONTACT_LOGGED = "contact.logged"
+    CHECKPOINT_JUDGED = "checkpoint.judged"
+    VIOLATION_RECORDED = "violation.recorded"
+    VIOLATION_ACTED_ON = "violation.acted_on"
+    VIOLATION_REVERSED = "violation.reversed"
+    MESSAGE_SENT = "message.sent"
+    MESSAGE_DEAD = "message.dead"

@@ -1,0 +1,135 @@
+"""The regulation: when a clock starts, its windows, and what a contact is worth (R12, D11, D12).
+
+A verdict depends on stored facts alone: on time, late, twice or in any order, it comes out the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rasti.rules.call_window import CallWindow
+from rasti.rules.kinds import (
+    CHECKLISTS,
+    FINAL_OUTCOMES,
+    ChecklistItem,
+    CheckpointKind,
+    ContactKind,
+    Outcome,
+    Verdict,
+)
+from rasti.rules.programme import Rules
+
+
+@dataclass(frozen=True)
+class Window:
+    """The span of a checkpoint; both ends belong to it."""
+
+    kind: CheckpointKind
+    opens_at: datetime
+    due_at: datetime
+
+    def __contains__(self, instant: datetime) -> bool:
+        return self.opens_at <= instant <= self.due_at
+
+
+@dataclass(frozen=True)
+class ContactFact:
+    """A contact as stored: when it began by the server's clock and, once logged, what it was."""
+
+    id: int
+    began_at: datetime
+    kind: ContactKind | None = None
+    outcome: Outcome | None = None  # none: begun, not logged
+    checklist: frozenset[ChecklistItem] = frozenset()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What can be said of a checkpoint now: a verdict, or the last instant at which there is none yet."""
+
+    verdict: Verdict | None
+    pending_until: datetime | None
+
+
+def clock_start(received_at: datetime, tenure_started_at: datetime | None, window: CallWindow) -> datetime:
+    """When the clock of an attempt starts: at reception, but not before the call window has been open once since the
+    tenure began; without a tenure (assigned to another, D14) at reception (D11)."""
+    if tenure_started_at is None:
+        return received_at
+    return max(received_at, window.opens_at_or_after(tenure_started_at))
+
+
+def checkpoint_windows(
+    received_at: datetime, starts_at: datetime, rules: Rules, call_window: CallWindow
+) -> list[Window]:
+    """The windows of an attempt, in order. One that opens with the clock opens already at reception (D12)."""
+    windows = []
+    for kind, (opens, due) in rules.regulation.items():
+        by_call_hours = kind is CheckpointKind.FIRST_HOUR and rules.call_window_applies == "always"
+        windows.append(
+            Window(
+                kind,
+                opens_at=received_at if not opens else starts_at + opens,
+                due_at=call_window.add(starts_at, due) if by_call_hours else starts_at + due,
+            )
+        )
+    return windows
+
+
+def credit(windows: Sequence[Window], contacts: Sequence[ContactFact], rules: Rules) -> dict[CheckpointKind, set[int]]:
+    """Which contacts (ids) meet which checkpoint; one that is not met is left out. One contact, one checkpoint."""
+    left = {contact.id: contact for contact in sorted(contacts, key=lambda fact: (fact.began_at, fact.id))}
+    met: dict[CheckpointKind, set[int]] = {}
+    for window in windows:
+        inside = [contact for contact in left.values() if contact.began_at in window]
+        counted = next(({fact.id} for fact in inside if _meets(fact, window.kind)), None) or _unanswered(inside, rules)
+        if counted:
+            met[window.kind] = counted
+            left = {key: contact for key, contact in left.items() if key not in counted}
+    return met
+
+
+def _meets(contact: ContactFact, kind: CheckpointKind) -> bool:
+    if contact.outcome in FINAL_OUTCOMES:
+        return ChecklistItem.REACHED in contact.checklist
+    return contact.outcome is Outcome.REACHED and contact.checklist >= CHECKLISTS[kind]
+
+
+def _unanswered(contacts: Sequence[ContactFact], rules: Rules) -> set[int]:
+    """Calls without an answer, far enough apart, plus a message or mail: the client did not pick up (D12)."""
+    calls: list[ContactFact] = []
+    for contact in contacts:
+        is_call = contact.kind is ContactKind.CALL and contact.outcome is Outcome.NO_ANSWER
+        if is_call and (not calls or contact.began_at - calls[-1].began_at >= rules.no_answer.apart):
+            calls.append(contact)
+    written = [
+        contact
+        for contact in contacts
+        if contact.kind in (ContactKind.MESSAGE, ContactKind.EMAIL)
+        and contact.outcome not in (None, Outcome.WRONG_CONTACT)
+    ]
+    if len(calls) < rules.no_answer.calls or not written:
+        return set()
+    return {contact.id for contact in [*calls[: rules.no_answer.calls], written[0]]}
+
+
+def judge(
+    kind: CheckpointKind, windows: Sequence[Window], contacts: Sequence[ContactFact], rules: Rules, now: datetime
+) -> Judgement:
+    """The verdict on one checkpoint of an attempt. Exactly at the due instant nothing is overdue yet; a contact that
+    began in the window and is still open is waited for, until its time to be completed is over (D12)."""
+    window = next(window for window in windows if window.kind is kind)
+    if now <= window.due_at:
+        return Judgement(None, window.due_at)
+    if kind in credit(windows, contacts, rules):
+        return Judgement(Verdict.MET, None)
+    begun = [fact.began_at for fact in contacts if fact.outcome is None and fact.began_at in window]
+    until = max(begun) + rules.completion if begun else None
+    if until is not None and now <= until:
+        return Judgement(None, until)
+    return Judgement(Verdict.VIOLATED, None)
+
+
+def is_still_open(began_at: datetime, now: datetime, completion: timedelta) -> bool:
+    """Whether a begun contact may still be completed."""
+    return now <= began_at + completion

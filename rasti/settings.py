@@ -1,0 +1,81 @@
+"""Settings from the environment (prefix RASTI_) or a `.env` file; a wrong one stops the start by name."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rasti.errors import BadInput
+
+# Read by pydantic-settings of Prefect or by our own tests, not settings of the application.
+_NOT_OURS = {"RASTI_TEST_POSTGRES_URL"}
+
+
+class Settings(BaseSettings):
+    """What an installation may set; paths are relative to the working directory."""
+
+    model_config = SettingsConfigDict(env_prefix="RASTI_", env_file=".env", env_file_encoding="utf-8", extra="ignore")
+
+    home: Path = Field(Path("var"), description="Folder of the database, the mailbox, the inbox and the logs.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the home folder.")
+    programme: Path = Field(Path("programme.yaml"), description="The programme's rules.")
+    smtp_url: str = Field(
+        "", description="smtp://, smtp+starttls:// or smtps://[user:password@]host[:port]; empty: local mailbox."
+    )
+    sources: Path | None = Field(
+        None, description="A YAML file that lists the billing sources; none: the inbox folder."
+    )
+    mail_from: str = Field("rasti@localhost", description="Sender of all mail.")
+    operator_email: str = Field("operator@localhost", description="Where alerts to operators go.")
+    portal_url: str = Field("http://127.0.0.1:8000", description="Public address of the portal, used in mails.")
+    guard_grace: float = Field(30.0, ge=0, description="Seconds the guard leaves to the normal path.")
+    prefect_runs_per_minute: int = Field(600, ge=1, description="Upper bound on created Prefect runs a minute.")
+    language: Literal["ru", "en"] = Field("ru", description="Language of what users see.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
+        return url
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _known_smtp(cls, url: str) -> str:
+        if url and not url.startswith(("smtp://", "smtps://", "smtp+starttls://")):
+            raise ValueError("must start with smtp://, smtp+starttls:// or smtps://")
+        return url
+
+    @cached_property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{(self.home / 'rasti.sqlite3').resolve()}"
+
+    @cached_property
+    def mailbox(self) -> Path:
+        """Folder of the local mailbox."""
+        return self.home / "mailbox"
+
+    @cached_property
+    def prefect_api_url(self) -> str | None:
+        """Prefect's own setting: where its API is; none means that no Prefect is configured."""
+        return os.environ.get("PREFECT_API_URL") or None
+
+
+def load_settings() -> Settings:
+    """Read the settings. Raises BadInput that names the setting: unknown, or with a wrong value."""
+    known = {f"RASTI_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith("RASTI_") and name not in known | _NOT_OURS:
+            raise BadInput("Unknown setting {name}: known are {known}.", name=name, known=", ".join(sorted(known)))
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"RASTI_{str(first['loc'][0]).upper()}"
+        raise BadInput(
+            "Setting {name} is wrong: {why} (it is {value!r}).", name=name, why=first["msg"], value=first.get("input")
+        ) from error

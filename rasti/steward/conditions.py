@@ -1,0 +1,56 @@
+"""Whether a message still says something true: read again at the moment of sending."""
+
+from collections.abc import Callable
+
+from sqlmodel import col, select
+
+from models import Attempt, Checkpoint, Lead, Message
+from rasti.ledger.book import Tx
+from rasti.ledger.verdicts import is_satisfied
+from rasti.rules.kinds import LeadState, MessageKind, MessageState
+
+
+def still_holds(tx: Tx, message: Message) -> bool:
+    """Whether `message` should still be sent; most kinds tell of a fact that stays one."""
+    condition = _CONDITIONS.get(message.kind)
+    return condition is None or condition(tx, message)
+
+
+def _attempt_is_open(tx: Tx, message: Message) -> bool:
+    return tx.session.get_one(Attempt, message.attempt_id).ended_at is None
+
+
+def _is_undelivered(tx: Tx, message: Message) -> bool:
+    attempt = tx.session.get_one(Attempt, message.attempt_id)
+    return attempt.received_at is None and attempt.ended_at is None
+
+
+def _is_still_to_do(tx: Tx, message: Message) -> bool:
+    """A reminder: there is no verdict, the attempt is open, and no contact meets the checkpoint already."""
+    checkpoint = tx.session.get_one(Checkpoint, message.data["checkpoint"])
+    attempt = tx.session.get_one(Attempt, checkpoint.attempt_id)
+    return checkpoint.verdict is None and attempt.ended_at is None and not is_satisfied(tx, checkpoint)
+
+
+def _welcome_is_late(tx: Tx, message: Message) -> bool:
+    """R11: the client has no welcome mail, or got it too late."""
+    lead = tx.session.get_one(Lead, message.lead_id)
+    welcome = tx.session.execute(
+        select(Message).where(col(Message.lead_id) == lead.id, col(Message.kind) == MessageKind.WELCOME)
+    ).scalar_one()
+    allowed = tx.programme.rules_for(tx.programme.month_at(lead.arrived_at)).alerts.welcome
+    on_time = welcome.sent_at is not None and welcome.sent_at <= lead.requested_at + allowed
+    return not (welcome.state is MessageState.SENT and on_time)
+
+
+def _lead_is_paused(tx: Tx, message: Message) -> bool:
+    return tx.session.get_one(Lead, message.lead_id).state is LeadState.PAUSED
+
+
+_CONDITIONS: dict[MessageKind, Callable[[Tx, Message], bool]] = {
+    MessageKind.LEAD: _attempt_is_open,
+    MessageKind.REMINDER: _is_still_to_do,
+    MessageKind.ALERT_UNDELIVERED: _is_undelivered,
+    MessageKind.ALERT_WELCOME_LATE: _welcome_is_late,
+    MessageKind.ALERT_PAUSED: _lead_is_paused,
+}

@@ -1,0 +1,31 @@
+"""Names of flow runs, as a person reads them: ids only, no person."""
+
+from rasti.rules.kinds import CheckpointKind
+from rasti.rules.month import Month
+
+KIND_WORDS = {
+    CheckpointKind.FIRST_HOUR: "1 hour",
+    CheckpointKind.THREE_DAYS: "3 days",
+    CheckpointKind.TWO_WEEKS: "2 weeks",
+}
+
+
+def ranking_name(month: Month, version: int) -> str:
+    return f"ranking {month} v{version}"
+
+
+def lead_name(lead_id: int | None) -> str:
+    return f"lead {lead_id} · hand over"
+
+
+def checkpoint_name(lead_id: int | None, kind: CheckpointKind) -> str:
+    return f"lead {lead_id} · {KIND_WORDS[kind]}"
+
+
+def fallback_name(lead_id: int | None, violation_id: int) -> str:
+    return f"lead {lead_id} · fallback (violation {violation_id})"
+
+
+def lead_tag(lead_id: int | None) -> str:
+    """The tag by which all runs of a lead are found."""
+    return f"lead:{lead_id}"

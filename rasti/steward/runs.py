@@ -1,0 +1,148 @@
+"""Keeps Prefect's scheduled runs in step with the ledger. Without Prefect nothing waits and nothing fails."""
+
+import logging
+import threading
+import time
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from rasti.clients.prefect import MOST_CREATED, NewRun, PrefectApi, prefect_api
+from rasti.errors import RastiError, Unavailable
+from rasti.ledger import messages, runs
+from rasti.ledger.book import Book
+from rasti.ledger.runs import CreatedRun, WantedRun
+from rasti.rules.kinds import Channel, MessageKind
+from rasti.settings import Settings
+from rasti.steward.run_names import checkpoint_name, fallback_name, lead_name, lead_tag
+
+log = logging.getLogger(__name__)
+
+_DEPLOYMENTS = {
+    MessageKind.RUN_LEAD: "lead",
+    MessageKind.RUN_CHECKPOINT: "checkpoint",
+    MessageKind.RUN_FALLBACK: "fallback",
+}
+
+POLL = 0.5  # seconds between two looks at the outbox
+CHECK_EVERY = 15.0  # seconds between two comparisons with what Prefect has
+LONGEST_PAUSE = 60.0  # seconds between two tries while Prefect cannot be reached
+COMPARED = 1000  # runs a comparison
+
+
+@dataclass
+class Cursor:
+    """How far the comparison with Prefect has come; it goes round."""
+
+    after: CreatedRun | None = None
+
+
+@dataclass
+class Pace:
+    """At most so many runs a minute, in bursts of a few seconds."""
+
+    per_minute: int
+    _allowed: float = 0.0
+    _since: float = field(default_factory=time.monotonic)
+
+    def allowed(self) -> int:
+        """How many runs may be created now."""
+        now = time.monotonic()
+        rate = self.per_minute / 60
+        self._allowed = min(self._allowed + (now - self._since) * rate, max(1.0, rate * 5))
+        self._since = now
+        return int(self._allowed)
+
+    def used(self, count: int) -> None:
+        self._allowed -= count
+
+
+def keep_runs(book: Book, settings: Settings, stop: threading.Event) -> None:
+    """The steward's loop for Prefect; returns when `stop` is set, or at once if no Prefect is configured."""
+    if settings.prefect_api_url is None:
+        return
+    pace, cursor, pause, next_check = Pace(settings.prefect_runs_per_minute), Cursor(), POLL, 0.0
+    with prefect_api(settings.prefect_api_url) as prefect:
+        while not stop.wait(pause):
+            try:
+                pace.used(create_runs(book, prefect, limit=pace.allowed()))
+                if time.monotonic() >= next_check:
+                    delete_decided_runs(book, prefect)
+                    recreate_missing_runs(book, prefect, cursor)
+                    next_check = time.monotonic() + CHECK_EVERY
+                pause = POLL
+            except RastiError as error:
+                pause = min(max(pause * 2, 1.0), LONGEST_PAUSE)
+                log.warning("prefect.unavailable retry_in=%.0fs why=%s", pause, error)
+
+
+def create_runs(book: Book, prefect: PrefectApi, *, limit: int = MOST_CREATED) -> int:
+    """Create the runs that messages ask for, at most `limit` (and 100) of them; how many.
+
+    A run that would come after its work is done is not created. Raises Unavailable; then nothing is lost.
+    """
+    limit = min(limit, MOST_CREATED)
+    if limit < 1 or not messages.anything_due(book, Channel.RUN):
+        return 0
+    prefect.check()  # before anything is claimed: without Prefect the outbox is left alone
+    claims = messages.claim(book, f"runs-{uuid.uuid4()}", channel=Channel.RUN, limit=limit)
+    wanted = runs.wanted_runs(book, claims)
+    for claim in wanted.needless:
+        messages.void(book, claim)
+    for claim in wanted.not_yet:
+        messages.retry(book, claim, error="left to the run that recorded the violation", counts=False)
+    by_deployment: dict[str, list[WantedRun]] = defaultdict(list)
+    for run in wanted.create:
+        by_deployment[_DEPLOYMENTS[run.claim.kind]].append(run)
+    created = 0
+    for deployment, batch in by_deployment.items():
+        try:
+            ids = prefect.create_runs(deployment, [_new_run(run) for run in batch])
+        except Unavailable as error:
+            for run in batch:
+                messages.retry(book, run.claim, error=str(error), counts=False)
+            log.warning("prefect.runs_not_created deployment=%s count=%d why=%s", deployment, len(batch), error)
+            continue
+        created += messages.complete_all(book, {run.claim: str(run_id) for run, run_id in zip(batch, ids, strict=True)})
+    return created
+
+
+def recreate_missing_runs(book: Book, prefect: PrefectApi, cursor: Cursor | None = None) -> int:
+    """Compare the next open checkpoints with Prefect; a run that is gone is asked for again. How many were gone."""
+    cursor = cursor or Cursor()
+    known = runs.runs_of_open_checkpoints(book, after=cursor.after, limit=COMPARED)
+    cursor.after = known[-1] if len(known) == COMPARED else None
+    if not known:
+        return 0
+    there = prefect.existing({run.run_id for run in known})
+    gone = [run for run in known if run.run_id not in there]
+    if not gone:
+        return 0
+    log.warning("prefect.runs_missing count=%d of=%d", len(gone), len(known))
+    return runs.ask_again(book, gone)
+
+
+def delete_decided_runs(book: Book, prefect: PrefectApi) -> int:
+    """Delete scheduled runs whose checkpoint has its verdict; how many were deleted."""
+    decided = runs.runs_of_decided_checkpoints(book, limit=COMPARED)
+    if not decided:
+        return 0
+    deleted = prefect.delete_scheduled({run.run_id for run in decided})
+    runs.forget(book, decided)
+    return deleted
+
+
+def _new_run(run: WantedRun) -> NewRun:
+    lead_id = run.claim.lead_id
+    if run.kind is not None:
+        name, parameters = checkpoint_name(lead_id, run.kind), {"checkpoint_id": run.subject}
+        tags = (lead_tag(lead_id), run.kind.value)
+    elif run.claim.kind is MessageKind.RUN_FALLBACK:
+        name, parameters, tags = (
+            fallback_name(lead_id, run.subject),
+            {"violation_id": run.subject},
+            (lead_tag(lead_id),),
+        )
+    else:
+        name, parameters, tags = lead_name(lead_id), {"lead_id": run.subject}, (lead_tag(lead_id),)
+    return NewRun(parameters, name, tags, run.key, run.due)

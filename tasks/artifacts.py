@@ -1,0 +1,139 @@
+"""What a run shows in the Prefect UI: ids, codes and numbers; nothing about a client."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any, Protocol
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from rasti.ledger.fallback import FallBack
+from rasti.ledger.rankings import RankingView
+from rasti.ledger.tenures import Activation
+from rasti.ledger.views import lead_view
+from rasti.rules.kinds import CheckpointKind, NotRanked, Skipped
+from rasti.steward.run_names import KIND_WORDS
+from tasks.opening import open_book
+
+MOST_ROWS = 300  # the UI draws all rows of a table at once
+
+_NOT_RANKED = {
+    NotRanked.NO_CABINET_ACCESS: "not in the partner list",
+    NotRanked.SUSPENDED: "suspended",
+    NotRanked.HOLDS_THE_LEADS: "held the leads of this month",
+    NotRanked.NO_PREVIOUS_BILL: "nothing billed the month before",
+    NotRanked.NO_GROWTH: "did not grow",
+    NotRanked.BELOW_MINIMUM_BASE: "too little billed the month before",
+}
+_SKIPPED = {
+    Skipped.DECLINED: "declined",
+    Skipped.NOT_READY: "has not accepted the regulation",
+    Skipped.SUSPENDED: "is suspended",
+    Skipped.VIOLATED: "violated the regulation",
+}
+
+
+class _Skip(Protocol):
+    @property
+    def partner(self) -> str: ...
+    @property
+    def reason(self) -> Skipped: ...
+
+
+def show_ranking(ranking: RankingView) -> None:
+    """The version as a table: place, numbers, or the reason why there is no place."""
+    entries: list[dict[str, Any]] = ranking.as_json()["entries"]
+    rows = [
+        {
+            "place": entry["place"] or "–",
+            "partner": entry["partner"],
+            "growth, %": entry["growth_percent"] or "–",
+            f"billed {ranking.month.previous}": entry["previous_billed"],
+            f"billed {ranking.month}": entry["billed"],
+            "kits sold": entry["kits_sold"],
+            "not ranked because": _NOT_RANKED[NotRanked(entry["reason"])] if entry["reason"] else "",
+        }
+        for entry in entries[:MOST_ROWS]
+    ]
+    ranked = sum(1 for entry in entries if entry["place"])
+    counts = Counter(_NOT_RANKED[NotRanked(entry["reason"])] for entry in entries if entry["reason"])
+    others = "; ".join(f"{count} {reason}" for reason, count in counts.most_common())
+    complete = "complete" if ranking.complete else f"**incomplete**: {missing_text(ranking)}"
+    more = f" The first {MOST_ROWS} of {len(entries)} are shown." if len(entries) > MOST_ROWS else ""
+    create_table_artifact(
+        key=f"ranking-{ranking.month}",
+        table=rows,
+        description=f"**Ranking {ranking.month}, version {ranking.version}** ({complete}). {ranked} ranked"
+        f"{f'; not ranked: {others}' if others else ''}.{more} {_portal()}",
+    )
+
+
+def missing_text(ranking: RankingView) -> str:
+    """What keeps the month incomplete (D6), in one line."""
+    return "; ".join(", ".join(f"{key} {value}" for key, value in item.items()) for item in ranking.missing)
+
+
+def show_activation(activation: Activation) -> None:
+    """Who got the leads, and who was passed."""
+    holder = f"**{activation.holder}**" if activation.holder else "**nobody**: the leads wait for an operator"
+    create_markdown_artifact(
+        key=f"leads-{activation.lead_month}",
+        markdown=f"## Leads of {activation.lead_month} go to {holder}\n\n"
+        f"By the ranking of {activation.month}.\n\n{_skips(activation.skipped)}\n\n{_portal()}",
+        description=f"Leads of {activation.lead_month}: {activation.holder or 'nobody'}",
+    )
+
+
+def show_lead(lead_id: int) -> None:
+    """Where a lead stands: its attempts and their checkpoints."""
+    book, _settings = open_book()
+    view = lead_view(book, lead_id)
+    rows = []
+    for attempt in view["attempts"]:
+        for checkpoint in attempt["checkpoints"] or [{}]:
+            kind = checkpoint.get("kind")
+            rows.append(
+                f"| {attempt['number']} | {attempt['partner']} | {_when(attempt['received_at'])} "
+                f"| {KIND_WORDS[CheckpointKind(kind)] if kind else '–'} | {_when(checkpoint.get('due_at'))} "
+                f"| {checkpoint.get('verdict') or '–'} | {attempt['end_reason'] or 'open'} |"
+            )
+    table = (
+        "| attempt | partner | received | checkpoint | due | verdict | attempt is |\n|---|---|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        if rows
+        else "Not handed over yet."
+    )
+    create_markdown_artifact(
+        key=f"lead-{lead_id}",
+        markdown=f"## Lead {lead_id}: {view['state']}\n\n{table}\n\nTimes are UTC. {_portal()}",
+        description=f"Lead {lead_id}: {view['state']}",
+    )
+
+
+def show_fallback(done: FallBack, handed_over: list[int]) -> None:
+    """From whom to whom the leads went, and why."""
+    if done.switched:
+        what = f"The leads now go to **{done.holder or 'nobody: they wait for an operator'}**."
+    else:
+        what = f"The holder stays **{done.holder or 'nobody'}**: this violation calls for no switch, or it was done."
+    leads = ", ".join(map(str, handed_over)) or "none"
+    create_markdown_artifact(
+        key=f"violation-{done.violation_id}",
+        markdown=f"## Violation {done.violation_id} of lead {done.lead_id}\n\n{what}\n\n"
+        f"- Lead {done.lead_id} is {done.lead_state}.\n- Waiting leads handed over now: {leads}.\n\n{_portal()}",
+        description=f"Violation {done.violation_id}: lead {done.lead_id}, holder {done.holder or 'nobody'}",
+    )
+
+
+def _skips(skips: "list[_Skip] | tuple[_Skip, ...]") -> str:
+    if not skips:
+        return "Nobody was passed."
+    return "Passed:\n\n" + "\n".join(f"- {skip.partner} {_SKIPPED[Skipped(skip.reason)]}" for skip in skips)
+
+
+def _when(instant: str | None) -> str:
+    return f"{datetime.fromisoformat(instant):%Y-%m-%d %H:%M:%S}" if instant else "–"
+
+
+def _portal() -> str:
+    _book, settings = open_book()
+    return f"[Portal]({settings.portal_url})"
