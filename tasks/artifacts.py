@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, cast
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
@@ -10,6 +10,7 @@ from rasti.ledger.fallback import FallBack
 from rasti.ledger.rankings import RankingView
 from rasti.ledger.tenures import Activation
 from rasti.ledger.views import lead_view
+from rasti.rules.fallback import Skip
 from rasti.rules.kinds import CheckpointKind, NotRanked, Skipped
 from rasti.steward.run_names import KIND_WORDS
 from tasks.opening import open_book
@@ -30,13 +31,6 @@ _SKIPPED = {
     Skipped.SUSPENDED: "is suspended",
     Skipped.VIOLATED: "violated the regulation",
 }
-
-
-class _Skip(Protocol):
-    @property
-    def partner(self) -> str: ...
-    @property
-    def reason(self) -> Skipped: ...
 
 
 def show_ranking(ranking: RankingView) -> None:
@@ -86,7 +80,7 @@ def show_activation(activation: Activation) -> None:
 def show_lead(lead_id: int) -> None:
     """Where a lead stands: its attempts and their checkpoints."""
     book, _settings = open_book()
-    view = lead_view(book, lead_id)
+    view = cast(dict[str, Any], lead_view(book, lead_id))
     rows = []
     for attempt in view["attempts"]:
         for checkpoint in attempt["checkpoints"] or [{}]:
@@ -124,10 +118,10 @@ def show_fallback(done: FallBack, handed_over: list[int]) -> None:
     )
 
 
-def _skips(skips: "list[_Skip] | tuple[_Skip, ...]") -> str:
+def _skips(skips: tuple[Skip, ...]) -> str:
     if not skips:
         return "Nobody was passed."
-    return "Passed:\n\n" + "\n".join(f"- {skip.partner} {_SKIPPED[Skipped(skip.reason)]}" for skip in skips)
+    return "Passed:\n\n" + "\n".join(f"- {skip.partner} {_SKIPPED[skip.reason]}" for skip in skips)
 
 
 def _when(instant: str | None) -> str:

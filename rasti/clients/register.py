@@ -49,24 +49,19 @@ class ReadInvoice:
 
     def digest(self) -> str:
         """SHA-256 of what ranking reads, whatever the order of the lines; names are labels and not part of it."""
-        return invoice_digest(*self.key, self.issued_on, self.month, self.partner_code, self.status, self.lines)
-
-
-def invoice_digest(
-    issuer: str,
-    number: str,
-    year: int,
-    issued_on: date,
-    month: Month,
-    partner_code: str,
-    status: InvoiceStatus,
-    lines: list[Line],
-) -> str:
-    """SHA-256 of everything of an invoice that ranking reads, and of its identity."""
-    head = (issuer, number, str(year), issued_on.isoformat(), str(month), partner_code, status.value)
-    body = sorted(f"{line.product_code}\x1f{line.quantity}\x1f{line.kopecks}" for line in lines)
-    # Control characters cannot stand in a field, so no two invoices write the same text.
-    return hashlib.sha256("\x1e".join(("\x1f".join(head), *body)).encode()).hexdigest()
+        issuer, number, year = self.key
+        head = (
+            issuer,
+            number,
+            str(year),
+            self.issued_on.isoformat(),
+            str(self.month),
+            self.partner_code,
+            self.status.value,
+        )
+        lines = sorted(f"{line.product_code}\x1f{line.quantity}\x1f{line.kopecks}" for line in self.lines)
+        # Control characters cannot stand in a field, so no two invoices write the same text.
+        return hashlib.sha256("\x1e".join(("\x1f".join(head), *lines)).encode()).hexdigest()
 
 
 @dataclass(slots=True)

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from models import IngestBatch, MonthClose, QuarantinedRow
+from models import IngestBatch, Invoice, MonthClose, QuarantinedRow
 from rasti.errors import NotFound, Refused
+from rasti.i18n import _
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.rules.kinds import Event, MessageKind
 from rasti.rules.month import Month
@@ -50,7 +51,7 @@ class Quarantined:
 
 
 def close_month(book: Book, issuer: str, month: Month) -> Closed:
-    """Take an issuer's word that its month is complete (D6). Raises Refused: an issuer the programme does not wait for."""
+    """Take an issuer's word that its month is complete (D6). Raises Refused: an unknown issuer."""
     with book.write() as tx:
         tx.lock(Lock.BILLING)
         return close_within(tx, issuer, month)
@@ -70,11 +71,16 @@ def close_within(tx: Tx, issuer: str, month: Month) -> Closed:
 
 
 def check_issuer(tx: Tx, issuer: str) -> None:
-    """Where the programme names its issuers, a close by another one is a slip of the pen. Raises Refused."""
+    """Where the programme names its issuers, one that it neither names nor has invoices of is a slip of the pen.
+
+    Raises Refused.
+    """
     if not issuer.strip():
         raise Refused("An issuer is needed.")
     known = tx.programme.issuers
-    if known and issuer not in known:
+    if not known or issuer in known:
+        return
+    if tx.session.execute(select(Invoice.id).where(col(Invoice.issuer) == issuer).limit(1)).first() is None:
         raise Refused(
             "{issuer!r} is not an issuer of this programme: it waits for {known}.",
             issuer=issuer,
@@ -136,6 +142,16 @@ def missing_for(tx: Tx, month: Month, *, has_invoices: bool) -> list[dict[str, A
     if not has_invoices:
         missing.append({"what": "no_invoices", "month": str(month)})
     return missing
+
+
+def describe_missing(item: dict[str, Any]) -> str:
+    """One thing that a month waits for, in words of the installation's language."""
+    words = {
+        "not_closed": _("{issuer} has not closed {month}"),
+        "quarantine": _("rows of {month} in quarantine: {rows}"),
+        "no_invoices": _("{month} has no counted invoice"),
+    }
+    return words[item["what"]].format(**item)
 
 
 def note_incomplete(book: Book, month: Month, missing: list[dict[str, Any]]) -> bool:

@@ -73,7 +73,7 @@ def status_view(book: Book) -> dict[str, object]:
     with book.read() as tx:
         tenure = open_tenure(tx)
         counts: dict[LeadState, int] = dict(
-            tx.session.execute(select(Lead.state, func.count()).group_by(col(Lead.state))).tuples().all()
+            tx.session.execute(select(Lead.state, func.count()).group_by(col(Lead.state))).all()
         )
         overdue = tx.session.execute(
             select(func.count())

@@ -8,6 +8,7 @@ import pytest
 from tests.databases import PostgresDatabases
 
 from .play import Play
+from .post_office import PostOffice
 from .sandbox import Backend, Postgres, Sandbox, Sqlite
 
 
@@ -99,3 +100,10 @@ def august(stage: Stage, tmp_path: Path) -> Iterator[Play]:
 def september(stage: Stage, tmp_path: Path) -> Iterator[Play]:
     """The scene `_september`."""
     yield from _play(stage, "september", tmp_path)
+
+
+@pytest.fixture
+def post_office() -> Iterator[PostOffice]:
+    """A mail server that refuses whom it is told to refuse."""
+    with PostOffice() as office:
+        yield office

@@ -118,10 +118,8 @@ def test_the_invoice_is_its_issuer_number_and_year(books: Play) -> None:
     assert books.entry("2019-08", "ALFA")["billed"] == "28030.00"
 
 
-def test_columns_in_any_order_and_windows_line_ends_are_read(books: Play) -> None:
-    lines = [line.split(";") for line in register(row("7", "ALFA", "2019-08-01", "10.00")).splitlines()]
-
-    report = books.ingest("\r\n".join(";".join(fields) for fields in lines) + "\r\n")
+def test_windows_line_ends_are_read(books: Play) -> None:
+    report = books.ingest(register(row("7", "ALFA", "2019-08-01", "10.00")).replace("\n", "\r\n"))
 
     assert (report["accepted"], report["quarantined"]) == (1, [])
 

@@ -1,0 +1,287 @@
+"""What each kind of mail tells: who gets it, and the facts its templates need."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import col, select
+
+from models import (
+    Attempt,
+    Checkpoint,
+    Client,
+    Contact,
+    Lead,
+    Message,
+    Partner,
+    Ranking,
+    RankingEntry,
+    Tenure,
+    Walk,
+)
+from rasti.i18n import translator
+from rasti.ledger.attempts import checkpoints_of, open_attempt, rules_of
+from rasti.ledger.book import Tx
+from rasti.rules.call_window import CallWindow
+from rasti.rules.kinds import CHECKLISTS, ChecklistItem, CheckpointKind, MessageKind
+from rasti.rules.month import Month
+from rasti.rules.programme import Programme, Rules
+from rasti.rules.regulation import Window, checkpoint_windows, clock_start
+
+Facts = tuple[str | None, dict[str, Any]]  # the address (none: operators) and what the templates need
+
+_TO_THE_SECOND = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What all mails share: the language, where the portal is, and how instants are written."""
+
+    language: str
+    portal: str
+    programme: Programme
+
+    def when(self, instant: datetime, *, rules: Rules | None = None) -> str:
+        """An instant in the programme's time zone; to the second where the regulation counts seconds."""
+        short = rules is not None and rules.regulation[CheckpointKind.FIRST_HOUR][1] < _TO_THE_SECOND
+        day = "%d.%m.%Y" if self.language == "ru" else "%Y-%m-%d"
+        return instant.astimezone(self.programme.zone).strftime(f"{day} %H:%M{':%S' if short else ''}")
+
+    def zone(self) -> str:
+        """The time zone's name."""
+        _ = translator(self.language)
+        return _("Moscow time") if self.programme.timezone == "Europe/Moscow" else self.programme.timezone
+
+    def span(self, length: timedelta) -> str:
+        """A duration in the largest unit that fits: 1 h, 3 d, 20 s."""
+        _ = translator(self.language)
+        for seconds, template in ((86400, _("{number} d")), (3600, _("{number} h")), (60, _("{number} min"))):
+            if length.total_seconds() >= seconds and not length.total_seconds() % seconds:
+                return template.format(number=int(length.total_seconds() // seconds))
+        return _("{number} s").format(number=f"{length.total_seconds():g}")
+
+    def lead_link(self, lead_id: int) -> str:
+        return f"{self.portal}/leads/{lead_id}"
+
+    def leads_link(self) -> str:
+        return f"{self.portal}/leads"
+
+
+def _lead(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    """R10, R12: everything the partner needs for the first call; due times as if received now."""
+    attempt = tx.session.get_one(Attempt, message.attempt_id)
+    lead, client = _lead_and_client(tx, attempt.lead_id)
+    partner = tx.session.get_one(Partner, attempt.partner_code)
+    rules = rules_of(tx, attempt)
+    again = tx.all(select(Lead).where(col(Lead.attached_to) == lead.id).order_by(col(Lead.id)))
+    return partner.email, {
+        "partner": partner,
+        "lead": lead,
+        "client": client,
+        "requested_at": head.when(lead.requested_at),
+        "repeats": [_request(tx, repeat, head) for repeat in again],
+        "windows": [
+            {
+                "kind": window.kind.value,
+                "opens": head.when(window.opens_at, rules=rules),
+                "due": head.when(window.due_at, rules=rules),
+                "tasks": _tasks(window.kind),
+            }
+            for window in _windows(tx, attempt, rules)
+        ],
+        "zone": head.zone(),
+        "apart": head.span(rules.no_answer.apart),
+        "link": head.lead_link(lead.id),
+    }
+
+
+def _windows(tx: Tx, attempt: Attempt, rules: Rules) -> list[Window]:
+    made = [Window(point.kind, point.opens_at, point.due_at) for point in checkpoints_of(tx, attempt)]
+    if made:  # opened in the cabinet before this mail went out
+        return made
+    tenure = None if attempt.tenure_id is None else tx.session.get_one(Tenure, attempt.tenure_id)
+    call_window = CallWindow.of(rules, tx.programme.zone)
+    start = clock_start(tx.now, tenure.started_at if tenure else None, call_window)
+    return checkpoint_windows(tx.now, start, rules, call_window)
+
+
+def _tasks(kind: CheckpointKind) -> list[str]:
+    return [item.value for item in ChecklistItem if item in CHECKLISTS[kind]]
+
+
+def _welcome(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001
+    """R11: the link, that access is ready, and who will call."""
+    lead, client = _lead_and_client(tx, _id(message.lead_id))
+    attempt = open_attempt(tx, lead.attached_to or lead.id)
+    caller = tx.session.get_one(Partner, attempt.partner_code).name if attempt else None
+    return client.email, {"lead": lead, "client": client, "caller": caller}
+
+
+def _lead_repeated(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    """D17: the client of a lead in hand has asked again."""
+    to, facts = _to_partner(tx, message, head)
+    return to, facts | {"repeat": _request(tx, tx.session.get_one(Lead, message.data["repeat"]), head)}
+
+
+def _reminder(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    to, facts = _to_partner(tx, message, head)
+    checkpoint = tx.session.get_one(Checkpoint, message.data["checkpoint"])
+    rules = rules_of(tx, tx.session.get_one(Attempt, checkpoint.attempt_id))
+    return to, facts | {
+        "kind": checkpoint.kind.value,
+        "due": head.when(checkpoint.due_at, rules=rules),
+        "tasks": _tasks(checkpoint.kind),
+    }
+
+
+def _lead_taken(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    to, facts = _to_partner(tx, message, head)
+    return to, facts | {"reason": message.data["reason"]}
+
+
+def _to_partner(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    partner = tx.session.get_one(Partner, message.partner_code)
+    return partner.email, {"partner": partner} | _about_lead(tx, message, head)
+
+
+def _tenure_started(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    """R8, R13: from now on the leads come to this partner."""
+    partner, tenure = _tenure(tx, message)
+    rules = tx.programme.rules_for(tenure.lead_month)
+    return partner.email, {
+        "partner": partner,
+        "month": str(tenure.lead_month),
+        "ranked": str(tenure.lead_month.previous),
+        "place": tenure.place,
+        "spans": {kind.value: head.span(due) for kind, (_opens, due) in rules.regulation.items()},
+        "link": head.leads_link(),
+    }
+
+
+def _tenure_ended(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    partner, tenure = _tenure(tx, message)
+    reason = message.data.get("reason") or tenure.end_reason
+    facts = {"partner": partner, "month": str(tenure.lead_month), "reason": str(reason), "link": head.leads_link()}
+    return partner.email, facts
+
+
+def _tenure(tx: Tx, message: Message) -> tuple[Partner, Tenure]:
+    tenure = tx.session.get_one(Tenure, message.data["tenure"])
+    return tx.session.get_one(Partner, tenure.partner_code), tenure
+
+
+def _top_three(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001
+    """R4, D7: the announced places of a published version, without amounts."""
+    partner = tx.session.get_one(Partner, message.partner_code)
+    ranking = tx.session.get_one(Ranking, message.data["ranking"])
+    announced = tx.programme.rules_for(ranking.month).announced_places
+    entries = tx.session.execute(
+        select(RankingEntry, Partner)
+        .join(Partner, col(Partner.code) == col(RankingEntry.partner_code))
+        .where(col(RankingEntry.ranking_id) == ranking.id, col(RankingEntry.place) <= announced)
+        .order_by(col(RankingEntry.place))
+    ).all()
+    places = [
+        {
+            "place": entry.place,
+            "partner": ranked.name,
+            "growth_percent": entry.growth_percent,
+            "kits_sold": entry.kits_sold,
+        }
+        for entry, ranked in entries
+    ]
+    return partner.email, {"partner": partner, "month": str(ranking.month), "places": places}
+
+
+def _alert_exhausted(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001
+    walk = tx.session.get_one(Walk, message.data["walk"])
+    month = Month.parse(message.data["lead_month"])
+    return None, {"month": str(month), "ranked": str(month.previous), "skipped": walk.skipped}
+
+
+def _alert_undelivered(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    attempt = tx.session.get_one(Attempt, message.attempt_id)
+    partner = tx.session.get_one(Partner, attempt.partner_code)
+    started = head.when(attempt.started_at)
+    return None, _about_lead(tx, message, head) | {"partner": partner, "started": started}
+
+
+def _alert_welcome_late(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    lead = tx.session.get_one(Lead, message.lead_id)
+    allowed = tx.programme.rules_for(tx.programme.month_at(lead.arrived_at)).alerts.welcome
+    sent_at = tx.session.execute(
+        select(Message.sent_at).where(col(Message.lead_id) == lead.id, col(Message.kind) == MessageKind.WELCOME)
+    ).scalar_one()
+    return None, _about_lead(tx, message, head) | {
+        "requested_at": head.when(lead.requested_at),
+        "limit": head.when(lead.requested_at + allowed),
+        "sent_at": head.when(sent_at) if sent_at else None,
+    }
+
+
+def _alert_incomplete(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001
+    return None, {"month": message.data["month"], "missing": message.data["missing"]}
+
+
+def _alert_paused(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    return None, _about_lead(tx, message, head) | {
+        "reason": message.data["pause_reason"],
+        "partner_code": message.data.get("partner") or message.partner_code,
+    }
+
+
+def _alert_after_end(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    contact = tx.session.get_one(Contact, message.data["contact"])
+    return None, _about_lead(tx, message, head) | {
+        "partner_code": tx.session.get_one(Attempt, contact.attempt_id).partner_code,
+        "outcome": str(contact.outcome),
+    }
+
+
+def _alert_repeated(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    repeat = tx.session.get_one(Lead, message.data["repeat"])
+    return None, _about_lead(tx, message, head) | {"repeat": repeat}
+
+
+def _about_lead(tx: Tx, message: Message, head: Letterhead) -> dict[str, Any]:
+    lead = tx.session.get_one(Lead, message.lead_id)
+    return {"lead": lead, "link": head.lead_link(lead.id), "zone": head.zone()}
+
+
+def _request(tx: Tx, lead: Lead, head: Letterhead) -> dict[str, Any]:
+    return {
+        "product": lead.product,
+        "workplaces": lead.workplaces,
+        "configuration_url": lead.configuration_url,
+        "requested_at": head.when(lead.requested_at),
+        "comment": tx.session.get_one(Client, lead.id).comment,
+    }
+
+
+def _lead_and_client(tx: Tx, lead_id: int) -> tuple[Lead, Client]:
+    return tx.session.get_one(Lead, lead_id), tx.session.get_one(Client, lead_id)
+
+
+def _id(value: int | None) -> int:
+    assert value is not None
+    return value
+
+
+FACTS: dict[MessageKind, Callable[[Tx, Message, Letterhead], Facts]] = {
+    MessageKind.LEAD: _lead,
+    MessageKind.LEAD_REPEATED: _lead_repeated,
+    MessageKind.REMINDER: _reminder,
+    MessageKind.LEAD_TAKEN: _lead_taken,
+    MessageKind.TENURE_STARTED: _tenure_started,
+    MessageKind.TENURE_ENDED: _tenure_ended,
+    MessageKind.TOP_THREE: _top_three,
+    MessageKind.WELCOME: _welcome,
+    MessageKind.ALERT_EXHAUSTED: _alert_exhausted,
+    MessageKind.ALERT_UNDELIVERED: _alert_undelivered,
+    MessageKind.ALERT_WELCOME_LATE: _alert_welcome_late,
+    MessageKind.ALERT_INCOMPLETE: _alert_incomplete,
+    MessageKind.ALERT_PAUSED: _alert_paused,
+    MessageKind.ALERT_AFTER_END: _alert_after_end,
+    MessageKind.ALERT_REPEATED: _alert_repeated,
+}

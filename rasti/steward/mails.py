@@ -1,0 +1,87 @@
+"""Makes the mail of a message: reads the facts by their ids, renders subject, text and HTML in the chosen language.
+
+A subject holds ids only. Names and addresses are read now, at sending; they are in no log, and in no header but `To`.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from email.message import EmailMessage
+from email.utils import parseaddr
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from models import Message
+from rasti.clients.mailbox import KIND_HEADER, LEAD_HEADER, NUMBER_HEADER, RECIPIENT_HEADER
+from rasti.i18n import catalogue
+from rasti.ledger.book import Tx
+from rasti.settings import Settings
+from rasti.steward.mail_facts import FACTS, Letterhead
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def compose(tx: Tx, message: Message, settings: Settings) -> EmailMessage:
+    """The mail of a message, as things stand now. The same message has the same Message-ID however often it is made."""
+    head = Letterhead(settings.language, settings.portal_url.rstrip("/"), tx.programme)
+    to, facts = FACTS[message.kind](tx, message, head)
+    rendered = render(message.kind.value, settings.language, facts)
+    mail = EmailMessage()
+    mail["From"] = settings.mail_from
+    mail["To"] = to or settings.operator_email
+    mail["Subject"] = rendered["subject"]
+    mail["Date"] = tx.now
+    mail["Message-ID"] = message_id(message, settings.mail_from)
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["Content-Language"] = settings.language
+    mail[NUMBER_HEADER] = str(message.id)
+    mail[KIND_HEADER] = message.kind.value
+    mail[RECIPIENT_HEADER] = message.partner_code or ("client" if to else "operator")
+    if message.lead_id is not None:
+        mail[LEAD_HEADER] = str(message.lead_id)
+    mail.set_content(rendered["text"])
+    mail.add_alternative(rendered["html"], subtype="html")
+    return mail
+
+
+def message_id(message: Message, mail_from: str) -> str:
+    """A Message-ID that depends on the message alone, so that a resent mail is recognised as a copy."""
+    # With the instant of its creation, for ids begin anew in another database.
+    identity = f"{message.id} {message.dedupe_key} {message.created_at.isoformat()}"
+    domain = parseaddr(mail_from)[1].rpartition("@")[2] or "localhost"
+    return f"<rasti.{message.id}.{hashlib.sha256(identity.encode()).hexdigest()[:24]}@{domain}>"
+
+
+def render(kind: str, language: str, facts: Mapping[str, Any]) -> dict[str, str]:
+    """The parts of a mail: subject, text, html."""
+    environment = _environment(language)
+    known = dict(facts) | {"language": language}
+    subject = " ".join(environment.get_template(f"{kind}/subject.txt.j2").render(known).split())
+    known["subject"] = subject
+    parts = {"text": "text.txt.j2", "html": "html.html.j2"}
+    return {"subject": subject} | {
+        part: environment.get_template(f"{kind}/{name}").render(known) for part, name in parts.items()
+    }
+
+
+@lru_cache
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        extensions=["jinja2.ext.i18n"],
+        autoescape=_is_html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
+    for name, template in {"words": "words.j2", "text": "parts.txt.j2", "html": "parts.html.j2"}.items():
+        environment.globals[name] = environment.get_template(f"base/{template}").module
+    return environment
+
+
+def _is_html(template: str | None) -> bool:
+    return template is not None and template.endswith(".html.j2")

@@ -1,0 +1,41 @@
+"""A mail server on the loopback that refuses the recipients it is told to, and remembers whom it delivered to."""
+
+import socket
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+
+class PostOffice:
+    """Answers 451 to a refused recipient, 250 to every other."""
+
+    def __init__(self) -> None:
+        self.refused: set[str] = set()
+        self.delivered: list[str] = []
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> "PostOffice":
+        self._controller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._controller.stop()
+
+    # aiosmtpd calls these by name
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
+        if address in self.refused:
+            return "451 come back later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+        self.delivered.extend(envelope.rcpt_tos)
+        return "250 delivered"
