@@ -5,7 +5,6 @@ seconds a run (worker with its children, server) and their ratio.
 """
 
 import argparse
-import asyncio
 import os
 import signal
 import socket
@@ -59,9 +58,13 @@ def main() -> None:
 
 def _measure(url: str, server: int, pool: str, kind: str, runs: int) -> tuple[float, float]:
     """CPU seconds a run: of the worker with its children, and of the server."""
-    subprocess.run([sys.executable, "-m", "prefect", "work-pool", "create", pool, "--type", kind], check=True, stdout=subprocess.DEVNULL)
-    deployment = asyncio.run(_deploy(pool))
-    with _process("worker", "start", "--pool", pool, "--type", kind, "--limit", "2") as worker, httpx.Client(base_url=url) as http:
+    create = [sys.executable, "-m", "prefect", "work-pool", "create", pool, "--type", kind]
+    subprocess.run(create, check=True, stdout=subprocess.DEVNULL)
+    with (
+        httpx.Client(base_url=f"{url}/") as http,
+        _process("worker", "start", "--pool", pool, "--type", kind, "--limit", "2") as worker,
+    ):
+        deployment = _deploy(http, pool)
         _run(http, deployment, 2)  # the first runs import the flow
         before = _cpu(worker), _cpu(server)
         _run(http, deployment, runs)
@@ -69,33 +72,28 @@ def _measure(url: str, server: int, pool: str, kind: str, runs: int) -> tuple[fl
     return (after[0] - before[0]) / runs, (after[1] - before[1]) / runs
 
 
-async def _deploy(pool: str) -> str:
-    from prefect.client.orchestration import get_client
-
-    async with get_client() as client:
-        flow_id = await client.create_flow(nothing)
-        return str(
-            await client.create_deployment(
-                flow_id,
-                f"nothing-{pool}",
-                work_pool_name=pool,
-                entrypoint="benchmarks.warm_worker.nothing",
-                pull_steps=[
-                    {"prefect.deployments.steps.set_working_directory": {"directory": str(PROJECT)}},
-                ],
-            )
-        )
+def _deploy(http: httpx.Client, pool: str) -> str:
+    flow_id = http.post("flows/", json={"name": "nothing"}).raise_for_status().json()["id"]
+    deployment = {
+        "name": f"nothing-{pool}",
+        "flow_id": flow_id,
+        "work_pool_name": pool,
+        "entrypoint": "benchmarks.warm_worker.nothing",
+        "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(PROJECT)}}],
+    }
+    deployment_id: str = http.post("deployments/", json=deployment).raise_for_status().json()["id"]
+    return deployment_id
 
 
 def _run(http: httpx.Client, deployment: str, count: int) -> None:
     """Create runs and wait until all have completed."""
     body = [{"parameters": {"number": number}, "enforce_parameter_schema": False} for number in range(count)]
-    http.post(f"/deployments/{deployment}/create_flow_run/bulk", json=body).raise_for_status()
+    http.post(f"deployments/{deployment}/create_flow_run/bulk", json=body).raise_for_status()
     wanted = {
         "deployments": {"id": {"any_": [deployment]}},
         "flow_runs": {"state": {"type": {"not_any_": ["COMPLETED"]}}},
     }
-    _until(lambda: http.post("/flow_runs/count", json=wanted).json() == 0)
+    _until(lambda: http.post("flow_runs/count", json=wanted).json() == 0)
 
 
 def _cpu(pid: int) -> float:
@@ -121,7 +119,7 @@ def _process(*command: str) -> Iterator[int]:
             process.wait()
 
 
-def _until(holds: Callable[[], bool], seconds: float = 300) -> None:
+def _until(holds: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:

@@ -1,16 +1,17 @@
 """A checkpoint is due: its verdict, and what follows from a violation."""
 
 from prefect import flow
-from prefect.states import Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from flows.fallback import fallback
-from rasti.steward.run_names import checkpoint_name
+from rasti.steward.run_names import checkpoint_name, fallback_name
 from tasks.artifacts import show_lead
 from tasks.leads import judge
 from tasks.naming import name_run
 
 
-@flow(persist_result=False)
+@flow(persist_result=False, timeout_seconds=120)
 def checkpoint(checkpoint_id: int) -> State[None]:
     """Judge whether the client was reached in time (R12). A violation moves the leads to the next partner (R13).
 
@@ -20,7 +21,9 @@ def checkpoint(checkpoint_id: int) -> State[None]:
     judgement = judge(checkpoint_id)
     name_run(checkpoint_name(judgement.lead_id, judgement.kind))
     if judgement.violation_id is not None:
-        fallback(judgement.violation_id)  # also when the verdict was known: its fallback may be what is missing
+        # Also when the verdict was known: its fallback may be what is missing.
+        name = fallback_name(judgement.lead_id, judgement.violation_id)
+        fallback.with_options(flow_run_name=name)(judgement.violation_id)
     if judgement.judged_now:
         show_lead(judgement.lead_id)
     if judgement.verdict is None:

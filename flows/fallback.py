@@ -1,7 +1,8 @@
 """A violation was recorded: the leads go to the next partner."""
 
 from prefect import flow
-from prefect.states import Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from rasti.steward.run_names import fallback_name
 from tasks.artifacts import show_fallback
@@ -9,7 +10,7 @@ from tasks.leads import fall_back, hand_over_waiting
 from tasks.naming import name_run
 
 
-@flow(persist_result=False)
+@flow(persist_result=False, timeout_seconds=120)
 def fallback(violation_id: int) -> State[None]:
     """Switch the leads to the partner next in the ranking, if the violation calls for it, and hand over what waits.
 

@@ -2,12 +2,13 @@
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
-from prefect.states import Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from tasks.invoices import Ingested, ingest_new
 
 
-@flow(name="ingest-invoices", persist_result=False)
+@flow(name="ingest-invoices", persist_result=False, timeout_seconds=3600)
 def ingest_invoices() -> State[None]:
     """Read the registers that were dropped into the sources; each is moved to done or refused, with a report."""
     ingested = ingest_new()

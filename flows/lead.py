@@ -1,7 +1,8 @@
 """A lead has arrived: hand it over, and show where it stands."""
 
 from prefect import flow
-from prefect.states import Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from rasti.steward.run_names import lead_name
 from tasks.artifacts import show_lead
@@ -9,7 +10,7 @@ from tasks.leads import hand_over
 from tasks.naming import name_run
 
 
-@flow(persist_result=False)
+@flow(persist_result=False, timeout_seconds=120)
 def lead(lead_id: int) -> State[None]:
     """Hand a lead over to the partner who holds the leads. Done already: nothing changes.
 

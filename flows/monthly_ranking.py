@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from prefect import flow
-from prefect.states import Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 from pydantic import Field
 
 from rasti.steward.run_names import ranking_name
@@ -11,12 +12,13 @@ from tasks.artifacts import missing_text, show_activation, show_ranking
 from tasks.invoices import ingest_new
 from tasks.naming import name_run
 from tasks.ranking import activate as activate_month
-from tasks.ranking import is_activated, month_to_rank, publish as publish_month, rank, tell_incomplete
+from tasks.ranking import is_activated, month_to_rank, rank, tell_incomplete
+from tasks.ranking import publish as publish_month
 
 MonthText = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", examples=["2019-08"], title="YYYY-MM")]
 
 
-@flow(name="monthly-ranking", persist_result=False)
+@flow(name="monthly-ranking", persist_result=False, timeout_seconds=3600)
 def monthly_ranking(
     month: MonthText | None = None,
     publish: bool = False,

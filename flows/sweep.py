@@ -2,12 +2,13 @@
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
-from prefect.states import Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from tasks.guard import sweep as sweep_once
 
 
-@flow(persist_result=False)
+@flow(persist_result=False, timeout_seconds=280)
 def sweep() -> State[None]:
     """One round of relay and guard, with a report of what the normal path had left undone."""
     report = sweep_once().as_json()

@@ -25,6 +25,11 @@ _NOT_RANKED = {
     NotRanked.NO_GROWTH: "did not grow",
     NotRanked.BELOW_MINIMUM_BASE: "too little billed the month before",
 }
+_MISSING = {
+    "not_closed": "{issuer} has not closed {month}",
+    "quarantine": "{rows} rows of {month} are in quarantine",
+    "no_invoices": "{month} has no counted invoice",
+}
 _SKIPPED = {
     Skipped.DECLINED: "declined",
     Skipped.NOT_READY: "has not accepted the regulation",
@@ -63,7 +68,7 @@ def show_ranking(ranking: RankingView) -> None:
 
 def missing_text(ranking: RankingView) -> str:
     """What keeps the month incomplete (D6), in one line."""
-    return "; ".join(", ".join(f"{key} {value}" for key, value in item.items()) for item in ranking.missing)
+    return "; ".join(_MISSING[item["what"]].format(**item) for item in ranking.missing)
 
 
 def show_activation(activation: Activation) -> None:

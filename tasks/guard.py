@@ -8,7 +8,7 @@ from tasks.opening import open_book
 from tasks.step import step
 
 
-@step("sweep", timeout=240)
+@step("sweep")
 def sweep() -> SweepReport:
     """One round of relay and guard, which leaves the guard's grace to the normal path."""
     book, settings = open_book()

@@ -26,7 +26,7 @@ class Ingested:
         return {"file": self.file, "skipped": self.report.skipped} | self.report.as_json()
 
 
-@step("ingest new registers", timeout=1800)
+@step("ingest new registers")
 def ingest_new() -> list[Ingested]:
     """Read what is new in the sources, in the order of names; a file that is refused does not stop the others (D1)."""
     book, settings = open_book()

@@ -27,7 +27,7 @@ def is_activated(month: Month) -> bool:
     return tenures.already_activated(open_book()[0], month)
 
 
-@step("rank", timeout=600)
+@step("rank")
 def rank(month: Month) -> RankingView:
     """Compute the month's ranking, or find the version there is (D5)."""
     return rankings.rank(open_book()[0], month)
@@ -36,9 +36,7 @@ def rank(month: Month) -> RankingView:
 @step("publish")
 def publish(month: Month, version: int, *, allow_incomplete: bool, reason: str | None) -> PublicationView:
     """Publish this version (R4, D6)."""
-    return rankings.publish(
-        open_book()[0], month, version=version, allow_incomplete=allow_incomplete, reason=reason
-    )
+    return rankings.publish(open_book()[0], month, version=version, allow_incomplete=allow_incomplete, reason=reason)
 
 
 @step("activate")

@@ -1,4 +1,8 @@
-"""What all steps share: they try again while the database or a server cannot be used, and keep no results."""
+"""What all steps share: they try again while the database or a server cannot be used, and keep no results.
+
+A timeout stands on the flow: one on a step cannot interrupt a step that runs in a worker's thread. What a step may
+wait for has a timeout of its own: the database's lock, the mail server.
+"""
 
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -13,14 +17,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def step(name: str, *, timeout: float = 60) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """Make a function a step of flows; `timeout` in seconds. A rule's refusal is final, trouble outside is not."""
+def step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a function a step of flows. A rule's refusal is final, trouble outside is not."""
     return task(
         name=name,
         retries=3,
         retry_delay_seconds=[1, 5, 20],
         retry_condition_fn=_is_trouble_outside,
-        timeout_seconds=timeout,
         persist_result=False,
         cache_policy=NO_CACHE,
     )

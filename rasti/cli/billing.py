@@ -34,12 +34,16 @@ CodeArgument = Annotated[str, typer.Argument(metavar="CODE", help=_("The partner
 
 def register(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     """Add the commands of this file."""
-    app.command("ingest", help=_("Read an invoice register; rows that cannot be read are set aside and listed."))(ingest)
+    app.command("ingest", help=_("Read an invoice register; rows that cannot be read are set aside and listed."))(
+        ingest
+    )
     app.command("close", help=_("An issuer's MONTH is complete."))(close)
     app.command("rank", help=_("Compute the ranking of MONTH, or find the version there is; changes nobody's leads."))(
         rank
     )
-    app.command("publish", help=_("Announce the ranking of MONTH: what ranking finds now, or a named version."))(publish)
+    app.command("publish", help=_("Announce the ranking of MONTH: what ranking finds now, or a named version."))(
+        publish
+    )
     app.command("diff", help=_("Who moved between two versions of the ranking of MONTH, and why."))(diff)
     groups["quarantine"].command("list", help=_("Rows that wait for a correction."))(quarantine_list)
     groups["quarantine"].command("resolve", help=_("Let a row go: its month waits for it no longer."))(

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -141,6 +141,11 @@ def emit(json: bool, result: object, draw: "Callable[[Console], None]") -> None:
         print(jsonlib.dumps(result, ensure_ascii=False))
     else:
         draw(console())
+
+
+def local_time(instant: str | None, zone: tzinfo) -> str | None:
+    """An instant of our JSON (ISO 8601, UTC) as a person reads it: in the programme's time zone, without an offset."""
+    return instant and f"{datetime.fromisoformat(instant).astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
 def draw_table(console: "Console", title: str, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -1,6 +1,7 @@
 """Leads: add, show, assign, close, open; calling, contact; violations."""
 
 import json as jsonlib
+from datetime import tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from rasti.cli.context import (
     draw_table,
     emit,
     ledger,
+    local_time,
 )
 from rasti.errors import BadInput, NotFound
 from rasti.i18n import _
@@ -84,22 +86,23 @@ def show(ctx: typer.Context, id: LeadArgument, json: JsonOption = False) -> None
         from rasti.ledger.views import lead_view
 
         view: dict[str, Any] = lead_view(book, id)
-    emit(json, view, lambda console: _draw_lead(console, view))
+    emit(json, view, lambda console: _draw_lead(console, view, book.programme.zone))
 
 
-def _draw_lead(console: Any, view: dict[str, Any]) -> None:
+def _draw_lead(console: Any, view: dict[str, Any], zone: tzinfo) -> None:
     console.print(_("Lead {lead}: {state}").format(lead=view["lead"], state=_(view["state"])))
     for attempt in view["attempts"]:
-        title = _("Attempt {number}: {partner}, since {started_at}").format(**attempt)
+        since = local_time(attempt["started_at"], zone)
+        title = _("Attempt {number}: {partner}, since {started_at}").format(**attempt | {"started_at": since})
         if attempt["ended_at"]:
             title += " " + _("until {ended_at} ({end_reason})").format(
-                ended_at=attempt["ended_at"], end_reason=_(attempt["end_reason"])
+                ended_at=local_time(attempt["ended_at"], zone), end_reason=_(attempt["end_reason"])
             )
         rows = [
             (
                 point["kind"],
-                point["opens_at"],
-                point["due_at"],
+                local_time(point["opens_at"], zone),
+                local_time(point["due_at"], zone),
                 point["verdict"] and _(point["verdict"]),
                 point["judged_by"],
                 point["violation"],
@@ -109,7 +112,12 @@ def _draw_lead(console: Any, view: dict[str, Any]) -> None:
         headers = [_("Checkpoint"), _("Opens"), _("Due"), _("Verdict"), _("By"), _("Violation")]
         draw_table(console, title, headers, rows)
         contacts = [
-            (made["began_at"], made["kind"] and _(made["kind"]), made["outcome"] and _(made["outcome"]), made["effect"])
+            (
+                local_time(made["began_at"], zone),
+                made["kind"] and _(made["kind"]),
+                made["outcome"] and _(made["outcome"]),
+                made["effect"] and _(made["effect"]),
+            )
             for made in attempt["contacts"]
         ]
         if contacts:
@@ -154,7 +162,9 @@ def calling(ctx: typer.Context, id: LeadArgument, partner: PartnerArgument, json
         begun = begin_contact(book, id, partner)
     result = {"lead": id, "began_at": utc(begun.began_at), "until": utc(begun.until)}
     text = _("The contact on lead {lead} began at {began_at}: complete it until {until}.")
-    emit(json, result, lambda console: console.print(text.format(**result)))
+    zone = book.programme.zone
+    words = {"lead": id, "began_at": local_time(utc(begun.began_at), zone), "until": local_time(utc(begun.until), zone)}
+    emit(json, result, lambda console: console.print(text.format(**words)))
 
 
 def contact(ctx: typer.Context, id: LeadArgument, file: FileArgument, json: JsonOption = False) -> None:
@@ -221,3 +231,9 @@ def list_(ctx: typer.Context, json: JsonOption = False) -> None:
         found,
         lambda console: draw_table(console, _("Violations"), headers, [tuple(row.values()) for row in found]),
     )
+
+
+def _draw_violations(console: Any, headers: list[str], found: list[dict[str, Any]], zone: tzinfo) -> None:
+    times = ("recorded_at", "reversed_at")
+    rows = [tuple((row | {name: local_time(row[name], zone) for name in times}).values()) for row in found]
+    draw_table(console, _("Violations"), headers, rows)

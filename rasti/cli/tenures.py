@@ -13,6 +13,7 @@ from rasti.cli.context import (
     draw_table,
     emit,
     ledger,
+    local_time,
 )
 from rasti.i18n import _
 
@@ -127,7 +128,8 @@ def status(ctx: typer.Context, json: JsonOption = False) -> None:
             text = _(
                 "{partner} holds the leads of {lead_month} since {started_at} (ranking {month} v{ranking_version})."
             )
-            console.print(text.format(**tenure))
+            started_at = local_time(tenure["started_at"], book.programme.zone)
+            console.print(text.format(**tenure | {"started_at": started_at}))
         rows = [(_(state), count) for state, count in view["leads"].items()]
         rows += [
             (_("overdue checkpoints"), view["overdue"]),

@@ -43,9 +43,16 @@ def checkpoints_of(tx: Tx, attempt: Attempt) -> list[Checkpoint]:
 
 
 def start_attempt(
-    tx: Tx, lead: Lead, partner_code: str, *, tenure: Tenure | None, rules_month: Month, origin: AttemptOrigin
+    tx: Tx,
+    lead: Lead,
+    partner_code: str,
+    *,
+    tenure: Tenure | None,
+    rules_month: Month,
+    origin: AttemptOrigin,
+    reason: str | None = None,
 ) -> Attempt:
-    """Put a lead into a partner's hands; its clock starts when they receive it (D11)."""
+    """Put a lead into a partner's hands; its clock starts when they receive it (D11). `reason`: the operator's."""
     last = tx.session.execute(select(func.max(col(Attempt.number))).where(col(Attempt.lead_id) == lead.id)).scalar()
     attempt = Attempt(
         lead_id=lead.id,
@@ -60,7 +67,8 @@ def start_attempt(
     tx.session.add(attempt)
     tx.session.flush()
     event = Event.LEAD_ASSIGNED if origin is AttemptOrigin.ASSIGNED else Event.LEAD_HANDED_OVER
-    tx.audit(event, lead_id=lead.id, partner_code=partner_code, attempt=attempt.id, number=attempt.number)
+    about = {"attempt": attempt.id, "number": attempt.number, "origin": origin.value, "reason": reason}
+    tx.audit(event, lead_id=lead.id, partner_code=partner_code, **about)
     to: dict[str, Any] = {"partner_code": partner_code, "lead_id": lead.id, "attempt_id": attempt.id}
     tx.send(MessageKind.LEAD, f"{attempt.id}", **to)
     late = tx.now + rules_of(tx, attempt).alerts.undelivered

@@ -6,7 +6,7 @@ from rasti.ledger.attempts import close_lead_within, end_attempt, open_attempt, 
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.settle import change_settled
 from rasti.ledger.tenure_walk import cannot_hold, get_partner, open_tenure
-from rasti.rules.kinds import AttemptEnd, AttemptOrigin, Event, LeadState, MessageKind
+from rasti.rules.kinds import AttemptEnd, AttemptOrigin, LeadState, MessageKind
 
 
 def assign_lead(book: Book, lead_id: int, partner: str, *, reason: str) -> bool:
@@ -38,8 +38,8 @@ def assign_lead(book: Book, lead_id: int, partner: str, *, reason: str) -> bool:
         if tenure is not None and tenure.partner_code != partner:
             tenure = None
         month = tenure.lead_month if tenure else tx.programme.month_at(tx.now)
-        attempt = start_attempt(tx, lead, partner, tenure=tenure, rules_month=month, origin=AttemptOrigin.ASSIGNED)
-        tx.audit(Event.LEAD_ASSIGNED, lead_id=lead.id, partner_code=partner, attempt=attempt.id, reason=reason)
+        origin = AttemptOrigin.ASSIGNED
+        start_attempt(tx, lead, partner, tenure=tenure, rules_month=month, origin=origin, reason=reason)
         return True
 
     return change_settled(book, lead_id, change)

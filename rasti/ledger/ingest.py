@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert
 from sqlmodel import col, select
@@ -41,7 +42,7 @@ class IngestReport:
     quarantined: list[BadRow] = field(default_factory=list)
     skipped: bool = False
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         return self.counts() | {"quarantined": [{"row": bad.row, "reason": bad.reason} for bad in self.quarantined]}
 
     def counts(self) -> dict[str, object]:
@@ -135,8 +136,8 @@ def _read(tx: Tx, register: Register, replace: IssuerMonth | None, progress: Pro
     counts = report.counts() | {"quarantined": len(register.bad_rows)}
     batch = tx.session.get_one(IngestBatch, batch_id)
     batch.counts = counts
-    replaces = {"replaces": {"issuer": replace.issuer, "month": str(replace.month)}} if replace else {}
-    tx.audit(Event.REGISTER_INGESTED, batch=batch_id, digest=register.digest, **counts, **replaces)
+    replaces = {"issuer": replace.issuer, "month": str(replace.month)} if replace else None
+    tx.audit(Event.REGISTER_INGESTED, batch=batch_id, digest=register.digest, counts=counts, replaces=replaces)
     return report
 
 
@@ -177,7 +178,7 @@ def _refuse_strangers(register: Register, replace: IssuerMonth) -> None:
     ]
     if strangers:
         raise Refused(
-            "{file} is not the month {month} of {issuer}: {count} of its invoices are of another issuer or month: {rows}.",
+            "{file} is not {month} of {issuer} alone: {count} of its invoices are of another issuer or month: {rows}.",
             file=register.name,
             month=replace.month,
             issuer=replace.issuer,

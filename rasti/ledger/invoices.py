@@ -97,7 +97,9 @@ def take(
         _add_revisions(tx, batch_id, [(inv, digest, ids[i], 1) for i, (inv, digest) in enumerate(some)])
         done = _report(progress, done + len(some), total)
     for more in _batches(changed):
-        _add_revisions(tx, batch_id, [(inv, digest, known.invoice_id, known.revision + 1) for inv, digest, known in more])
+        _add_revisions(
+            tx, batch_id, [(inv, digest, known.invoice_id, known.revision + 1) for inv, digest, known in more]
+        )
         done = _report(progress, done + len(more), total)
     return Taken(len(new), len(invoices) - total, len(changed))
 

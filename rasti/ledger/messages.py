@@ -10,8 +10,8 @@ A claim is a lease: when it expires, for example because the relay was killed, a
 end but `release` changes a message only for the one who holds its claim, and says whether it did.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,7 +47,7 @@ class Claim:
     tries: int
     lead_id: int | None
     attempt_id: int | None
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] = field(hash=False)
 
 
 def claim(
@@ -103,10 +103,10 @@ def complete(book: Book, claim: Claim, *, external_id: str | None = None) -> boo
         return _complete(tx, claim, external_id)
 
 
-def complete_runs(book: Book, runs: Sequence[tuple[Claim, str]]) -> int:
+def complete_all(book: Book, runs: Mapping[Claim, str]) -> int:
     """Flow runs that were created, with their ids, in one transaction; how many were still claimed."""
     with book.write() as tx:
-        return sum(_complete(tx, claim, run_id) for claim, run_id in sorted(runs, key=lambda run: run[0].id))
+        return sum(_complete(tx, claim, runs[claim]) for claim in sorted(runs, key=lambda claim: claim.id))
 
 
 def retry(book: Book, claim: Claim, *, error: str, counts: bool = True) -> MessageState:
@@ -180,7 +180,7 @@ def _change(tx: Tx, claim: Claim, values: Mapping[str, object]) -> bool:
         .values(**values)
         .execution_options(synchronize_session=False)
     )
-    return bool(result.rowcount == 1)
+    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
 
 
 def _audit(tx: Tx, event: Event, claim: Claim) -> None:

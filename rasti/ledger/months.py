@@ -23,7 +23,7 @@ class Closed:
     month: Month
     closed_now: bool
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         return {"issuer": self.issuer, "month": str(self.month), "closed_now": self.closed_now}
 
 
@@ -39,7 +39,7 @@ class Quarantined:
     months: tuple[str, ...]
     file_name: str
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
             "row": self.row,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import col, select
@@ -34,7 +35,7 @@ class Acceptance:
     accepted_on: date
     accepted_now: bool
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         return {"partner": self.partner, "accepted_on": self.accepted_on.isoformat()}
 
 
@@ -64,7 +65,7 @@ def import_partners(book: Book, path: Path) -> ImportReport:
             )
         report = ImportReport(len(added), len(changed), len(listed) - len(added) - len(changed))
         if added or changed:
-            tx.audit(Event.PARTNERS_IMPORTED, **report.as_json())
+            tx.audit(Event.PARTNERS_IMPORTED, added=report.added, changed=report.changed, unchanged=report.unchanged)
     return report
 
 

@@ -51,7 +51,7 @@ def clear_accepted(tx: Tx, invoices: Iterable[ReadInvoice]) -> None:
     waiting = _open(tx)
     if not waiting:
         return
-    accepted: dict[tuple[str, str], list[ReadInvoice]] = {}
+    accepted: dict[tuple[str | None, str | None], list[ReadInvoice]] = {}
     for invoice in invoices:
         accepted.setdefault((invoice.issuer, invoice.number), []).append(invoice)
     cleared = []

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, func, or_, select, true
 from sqlmodel import col
 
 from models import Attempt, InvoiceLine, InvoiceRevision, Partner, Tenure
@@ -66,10 +66,10 @@ def read_facts(tx: Tx, month: Month) -> Facts:
     )
 
 
-def _in_months(month: Month) -> tuple[ColumnElement[bool], ...]:
+def _in_months(month: Month) -> tuple[ColumnExpressionArgument[bool], ...]:
     """Posted invoices of the month and the one before; a cancelled one does not count (D1)."""
     return (
-        col(InvoiceRevision.is_current),
+        col(InvoiceRevision.is_current),  # as the partial index has it
         col(InvoiceRevision.month).in_([month.previous, month]),
         col(InvoiceRevision.status) == InvoiceStatus.POSTED,
     )

@@ -1,22 +1,21 @@
-"""Versions of a month's ranking: compute, publish, compare. Three steps apart; none changes who holds the leads (D5)."""
+"""Versions of a month's ranking: compute, publish, compare; none of it changes who holds the leads (D5)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlmodel import col
 
-from models import Message, Partner, Publication, Ranking, RankingEntry
-from rasti.errors import NotFound, Refused
+from models import Message, Partner, Publication, Ranking
+from rasti.errors import Refused
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.ledger.months import describe_missing, note_incomplete
-from rasti.ledger.ranking_facts import read_facts
+from rasti.ledger.versions import RankingView, decimal_text, entries_of, find_or_compute, find_version, view_of
 from rasti.rules.difference import Move, moves
 from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
 from rasti.rules.month import Month
-from rasti.rules.ranking import Standing, rank_partners
+from rasti.rules.ranking import Standing
 
 __all__ = [
     "Difference",
@@ -32,38 +31,6 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class RankingView:
-    """A version of a month's ranking; `computed_now`: it is new."""
-
-    ranking_id: int
-    month: Month
-    version: int
-    complete: bool
-    missing: list[dict[str, Any]]
-    entries: list[Standing]
-    computed_now: bool = False
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "month": str(self.month),
-            "version": self.version,
-            "complete": self.complete,
-            "entries": [
-                {
-                    "partner": entry.partner,
-                    "place": entry.place,
-                    "growth_percent": _text(entry.growth),
-                    "previous_billed": _text(entry.previous_billed),
-                    "billed": _text(entry.billed),
-                    "kits_sold": entry.kits_sold,
-                    "reason": entry.reason,
-                }
-                for entry in self.entries
-            ],
-        }
-
-
-@dataclass(frozen=True)
 class PublicationView:
     """What was announced: the best of a version (R4); `published_now`: it was not the public one before."""
 
@@ -72,7 +39,7 @@ class PublicationView:
     places: list[Standing]
     published_now: bool
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         return {
             "month": str(self.month),
             "version": self.version,
@@ -81,7 +48,7 @@ class PublicationView:
                 {
                     "place": entry.place,
                     "partner": entry.partner,
-                    "growth_percent": _text(entry.growth),
+                    "growth_percent": decimal_text(entry.growth),
                     "kits_sold": entry.kits_sold,
                 }
                 for entry in self.places
@@ -99,7 +66,7 @@ class Difference:
     moved: list[Move]
     inputs: list[str]
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         return {
             "month": str(self.month),
             "from": self.before,
@@ -123,7 +90,7 @@ def rank(book: Book, month: Month, *, progress: Callable[[str, int, int], None] 
     """
     with book.write() as tx:
         tx.lock(Lock.BILLING)
-        return _rank(tx, month, progress)
+        return find_or_compute(tx, month, progress)
 
 
 def publish(
@@ -138,7 +105,7 @@ def publish(
     with book.write() as tx:
         tx.lock(Lock.BILLING)
         tx.programme.check_reporting_month(month, tx.now)
-        view = _rank(tx, month, None) if version is None else _view(tx, _version(tx, month, version))
+        view = find_or_compute(tx, month) if version is None else view_of(tx, find_version(tx, month, version))
         current = published_ranking(tx, month)
         published_now = current is None or current.id != view.ranking_id
         if published_now:
@@ -172,10 +139,10 @@ def published_ranking(tx: Tx, month: Month) -> Ranking | None:
 def difference(book: Book, month: Month, before: int, after: int) -> Difference:
     """Who moved between two versions, because of what (D5). Raises NotFound."""
     with book.read() as tx:
-        old, new = _version(tx, month, before), _version(tx, month, after)
+        old, new = find_version(tx, month, before), find_version(tx, month, after)
         inputs = [name for name in new.inputs if new.inputs[name] != old.inputs.get(name)]
         rules_changed = old.rules_digest != new.rules_digest
-        moved = moves(_entries(tx, old.id), _entries(tx, new.id), rules_changed=rules_changed)
+        moved = moves(entries_of(tx, old.id), entries_of(tx, new.id), rules_changed=rules_changed)
         return Difference(month, before, after, moved, inputs)
 
 
@@ -183,106 +150,6 @@ def announced(tx: Tx, view: RankingView) -> list[Standing]:
     """The best of a version, as many as the rules announce (R4)."""
     limit = tx.programme.rules_for(view.month).announced_places
     return [entry for entry in view.entries if entry.place is not None and entry.place <= limit]
-
-
-def _rank(tx: Tx, month: Month, progress: Callable[[str, int, int], None] | None) -> RankingView:
-    tx.programme.check_reporting_month(month, tx.now)
-    facts = read_facts(tx, month)
-    found = tx.session.execute(
-        select(Ranking).where(col(Ranking.month) == month, col(Ranking.digest) == facts.digest)
-    ).scalar_one_or_none()
-    if found is not None:
-        return _view(tx, found)
-    entries = rank_partners(facts.bills, facts.eligibility, facts.rules)
-    last = tx.session.execute(select(func.max(col(Ranking.version))).where(col(Ranking.month) == month)).scalar_one()
-    ranking = Ranking(
-        month=month,
-        version=(last or 0) + 1,
-        digest=facts.digest,
-        rules_digest=facts.rules.digest,
-        complete=not facts.missing,
-        missing=facts.missing,
-        inputs=facts.parts,
-        computed_at=tx.now,
-    )
-    tx.session.add(ranking)
-    tx.session.flush()
-    _store_entries(tx, ranking.id, entries)
-    if progress is not None:
-        progress("rank", len(entries), len(entries))
-    tx.audit(
-        Event.RANKING_COMPUTED,
-        month=str(month),
-        version=ranking.version,
-        digest=ranking.digest,
-        complete=ranking.complete,
-        missing=ranking.missing,
-        ranked=sum(entry.place is not None for entry in entries),
-    )
-    return RankingView(
-        ranking.id, month, ranking.version, ranking.complete, ranking.missing, entries, computed_now=True
-    )
-
-
-def _store_entries(tx: Tx, ranking_id: int, entries: list[Standing]) -> None:
-    if not entries:
-        return
-    tx.session.connection().execute(
-        insert(RankingEntry),
-        [
-            {
-                "ranking_id": ranking_id,
-                "partner_code": entry.partner,
-                "place": entry.place,
-                "growth_percent": _text(entry.growth),
-                "previous_billed": entry.previous_billed,
-                "billed": entry.billed,
-                "kits_sold": entry.kits_sold,
-                "reason": entry.reason,
-            }
-            for entry in entries
-        ],
-    )
-
-
-def _view(tx: Tx, ranking: Ranking) -> RankingView:
-    return RankingView(
-        ranking.id,
-        ranking.month,
-        ranking.version,
-        ranking.complete,
-        ranking.missing,
-        _entries(tx, ranking.id),
-    )
-
-
-def _entries(tx: Tx, ranking_id: int) -> list[Standing]:
-    """A version's standings as they were stored: ranked ones from place 1 on, then the others by code."""
-    rows = tx.session.execute(
-        select(
-            col(RankingEntry.partner_code),
-            col(RankingEntry.place),
-            col(RankingEntry.growth_percent),
-            col(RankingEntry.previous_billed),
-            col(RankingEntry.billed),
-            col(RankingEntry.kits_sold),
-            col(RankingEntry.reason),
-        ).where(col(RankingEntry.ranking_id) == ranking_id)
-    )
-    entries = [
-        Standing(partner, place, None if growth is None else Decimal(growth), a, b, kits, reason)
-        for partner, place, growth, a, b, kits, reason in rows
-    ]
-    return sorted(entries, key=lambda entry: (entry.place is None, entry.place or 0, entry.partner))
-
-
-def _version(tx: Tx, month: Month, version: int) -> Ranking:
-    found: Ranking | None = tx.session.execute(
-        select(Ranking).where(col(Ranking.month) == month, col(Ranking.version) == version)
-    ).scalar_one_or_none()
-    if found is None:
-        raise NotFound("{month} has no version {version} of its ranking.", month=month, version=version)
-    return found
 
 
 def _check_complete(view: RankingView, allow_incomplete: bool, reason: str | None) -> None:
@@ -321,7 +188,3 @@ def _announce(tx: Tx, ranking_id: int) -> None:
     if rows:
         statement = insert(Message).returning(col(Message.id))
         tx.sent.extend(tx.session.connection().execute(statement, rows).scalars())
-
-
-def _text(number: Decimal | None) -> str | None:
-    return None if number is None else f"{number:f}"

@@ -83,9 +83,7 @@ def runs_of_open_checkpoints(book: Book, *, after: CreatedRun | None, limit: int
     with book.read() as tx:
         conditions = [col(Checkpoint.verdict).is_(None), col(Checkpoint.due_at) > tx.now]
         if after is not None:
-            conditions.append(
-                tuple_(col(Checkpoint.due_at), col(Message.id)) > tuple_(after.due_at, after.message_id)  # type: ignore[arg-type]
-            )
+            conditions.append(tuple_(col(Checkpoint.due_at), col(Message.id)) > tuple_(after.due_at, after.message_id))
         rows = tx.session.execute(_created_runs().where(*conditions).limit(limit)).all()
         return [CreatedRun(due_at, message_id, UUID(run_id)) for due_at, message_id, run_id in rows]
 
@@ -122,7 +120,7 @@ def forget(book: Book, runs: Collection[CreatedRun]) -> None:
         )
 
 
-def _created_runs() -> Select[tuple[datetime, int, str]]:
+def _created_runs() -> Select[datetime, int, str | None]:
     return (
         select(col(Checkpoint.due_at), col(Message.id), col(Message.external_id))
         .join(Message, _belongs_to_checkpoint())

@@ -106,8 +106,19 @@ def _windows(tx: Tx, attempt: Attempt, rules: Rules) -> list[Window]:
     return checkpoint_windows(tx.now, start, rules, call_window)
 
 
+# As a call goes.
+_ORDER = (
+    ChecklistItem.REACHED,
+    ChecklistItem.INTRODUCED,
+    ChecklistItem.ABOUT_CLOUD_REQUEST,
+    ChecklistItem.ASKED_HOW_TRIAL_GOES,
+    ChecklistItem.ASKED_QUESTIONS,
+    ChecklistItem.LEFT_CONTACTS,
+)
+
+
 def _tasks(kind: CheckpointKind) -> list[str]:
-    return [item.value for item in ChecklistItem if item in CHECKLISTS[kind]]
+    return [item.value for item in _ORDER if item in CHECKLISTS[kind]]
 
 
 def _welcome(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001

@@ -4,6 +4,7 @@ A subject holds ids only. Names and addresses are read now, at sending; they are
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from email.message import EmailMessage
 from email.utils import parseaddr
@@ -61,8 +62,10 @@ def render(kind: str, language: str, facts: Mapping[str, Any]) -> dict[str, str]
     subject = " ".join(environment.get_template(f"{kind}/subject.txt.j2").render(known).split())
     known["subject"] = subject
     parts = {"text": "text.txt.j2", "html": "html.html.j2"}
+    # Templates leave a blank line too many where something was left out.
     return {"subject": subject} | {
-        part: environment.get_template(f"{kind}/{name}").render(known) for part, name in parts.items()
+        part: re.sub(r"\n{3,}", "\n\n", environment.get_template(f"{kind}/{name}").render(known))
+        for part, name in parts.items()
     }
 
 

@@ -12,11 +12,10 @@ from rasti.errors import RastiError, Unavailable
 from rasti.ledger import messages, runs
 from rasti.ledger.book import Book
 from rasti.ledger.runs import CreatedRun, WantedRun
+from rasti.logs import log
 from rasti.rules.kinds import Channel, MessageKind
 from rasti.settings import Settings
 from rasti.steward.run_names import checkpoint_name, fallback_name, lead_name, lead_tag
-
-log = logging.getLogger(__name__)
 
 _DEPLOYMENTS = {
     MessageKind.RUN_LEAD: "lead",
@@ -73,7 +72,7 @@ def keep_runs(book: Book, settings: Settings, stop: threading.Event) -> None:
                 pause = POLL
             except RastiError as error:
                 pause = min(max(pause * 2, 1.0), LONGEST_PAUSE)
-                log.warning("prefect.unavailable retry_in=%.0fs why=%s", pause, error)
+                log("prefect.unavailable", level=logging.WARNING, retry_in=f"{pause:.0f}s", why=error)
 
 
 def create_runs(book: Book, prefect: PrefectApi, *, limit: int = MOST_CREATED) -> int:
@@ -101,7 +100,7 @@ def create_runs(book: Book, prefect: PrefectApi, *, limit: int = MOST_CREATED) -
         except Unavailable as error:
             for run in batch:
                 messages.retry(book, run.claim, error=str(error), counts=False)
-            log.warning("prefect.runs_not_created deployment=%s count=%d why=%s", deployment, len(batch), error)
+            log("prefect.runs_not_created", level=logging.WARNING, deployment=deployment, count=len(batch), why=error)
             continue
         created += messages.complete_all(book, {run.claim: str(run_id) for run, run_id in zip(batch, ids, strict=True)})
     return created
@@ -118,7 +117,7 @@ def recreate_missing_runs(book: Book, prefect: PrefectApi, cursor: Cursor | None
     gone = [run for run in known if run.run_id not in there]
     if not gone:
         return 0
-    log.warning("prefect.runs_missing count=%d of=%d", len(gone), len(known))
+    log("prefect.runs_missing", level=logging.WARNING, count=len(gone), of=len(known))
     return runs.ask_again(book, gone)
 
 
@@ -134,15 +133,11 @@ def delete_decided_runs(book: Book, prefect: PrefectApi) -> int:
 
 def _new_run(run: WantedRun) -> NewRun:
     lead_id = run.claim.lead_id
+    tag = lead_tag(lead_id)
     if run.kind is not None:
-        name, parameters = checkpoint_name(lead_id, run.kind), {"checkpoint_id": run.subject}
-        tags = (lead_tag(lead_id), run.kind.value)
-    elif run.claim.kind is MessageKind.RUN_FALLBACK:
-        name, parameters, tags = (
-            fallback_name(lead_id, run.subject),
-            {"violation_id": run.subject},
-            (lead_tag(lead_id),),
-        )
-    else:
-        name, parameters, tags = lead_name(lead_id), {"lead_id": run.subject}, (lead_tag(lead_id),)
-    return NewRun(parameters, name, tags, run.key, run.due)
+        name = checkpoint_name(lead_id, run.kind)
+        return NewRun({"checkpoint_id": run.subject}, name, (tag, run.kind.value), run.key, run.due)
+    if run.claim.kind is MessageKind.RUN_FALLBACK:
+        name = fallback_name(lead_id, run.subject)
+        return NewRun({"violation_id": run.subject}, name, (tag,), run.key, run.due)
+    return NewRun({"lead_id": run.subject}, lead_name(lead_id), (tag,), run.key, run.due)

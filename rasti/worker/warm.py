@@ -9,6 +9,7 @@ suspending a run, and killing one: a cancelled run that has begun ends after its
 """
 
 import asyncio
+import time
 from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
@@ -16,14 +17,13 @@ from uuid import UUID
 import anyio
 import anyio.abc
 import anyio.to_thread
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.context import SyncClientContext
 from prefect.exceptions import Abort, ObjectNotFound, Pause
 from prefect.flow_engine import run_flow_sync
 from prefect.flows import Flow, load_flow_from_entrypoint
-from prefect.states import Pending, State
-from prefect.types._datetime import now
+from prefect.states import Pending
 from prefect.utilities.engine import propose_state
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 from pydantic import BaseModel
@@ -152,7 +152,7 @@ async def _until(flow_run: FlowRun) -> None:
     """Sleep until the run is due: a poll returns runs some seconds ahead."""
     due = flow_run.next_scheduled_start_time
     if due is not None:
-        await anyio.sleep(max(0.0, (due - now("UTC")).total_seconds()))
+        await anyio.sleep(max(0.0, due.timestamp() - time.time()))
 
 
 def _load(entrypoint: str) -> Flow[..., Any]:
@@ -163,5 +163,4 @@ def _run_in_thread(flow: Flow[..., Any], flow_run: FlowRun) -> State | None:
     # For a run with a deployment the engine opens a thread and a websocket, only to hear that it was suspended. Ours
     # never are, so the deployment is kept from it here; it reads the run anew and knows it everywhere else.
     anonymous = flow_run.model_copy(update={"deployment_id": None})
-    result: State | None = run_flow_sync(flow, flow_run=anonymous, return_type="state")  # type: ignore[assignment]
-    return result
+    return run_flow_sync(flow, flow_run=anonymous, parameters=flow_run.parameters, return_type="state")

@@ -3,6 +3,7 @@
 Instants are Moscow wall-clock texts ("2019-09-03 10:00"), because the rules are written in Moscow time.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -70,7 +71,7 @@ def register(*rows: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-Bills = dict[str, dict[str, str | tuple[str, int]]]
+Bills = Mapping[str, Mapping[str, str | tuple[str, int]]]
 
 
 def bills(billed: Bills) -> str:
@@ -101,7 +102,9 @@ def mailbox(code: str) -> str:
     return f"{code.lower()}@partner.example"
 
 
-def lead_body(requested_at: str, *, phone: str | None = None, email: str | None = None, **changes: Any) -> dict[str, Any]:
+def lead_body(
+    requested_at: str, *, phone: str | None = None, email: str | None = None, **changes: Any
+) -> dict[str, Any]:
     """A request of a client; phone, e-mail and source_id are new each time unless given."""
     n = next(_serial)
     return {
@@ -131,9 +134,10 @@ def contact_body(partner: str, happened_at: str, **changes: Any) -> dict[str, An
 
 
 def programme(*, rules: list[dict[str, Any]] | None = None, **changes: Any) -> dict[str, Any]:
-    """programme.yaml with nothing but what has no default, and what the story changes."""
+    """programme.yaml with what has no default, the last month of the letter (R6), and what the story changes."""
     return {
         "timezone": "Europe/Moscow",
         "first_month": "2019-08",
+        "last_month": "2020-11",
         "rules": rules or [{"from": changes.get("first_month", "2019-08")}],
     } | changes

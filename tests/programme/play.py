@@ -270,7 +270,7 @@ class Play:
         found = []
         for path in sorted(self.sandbox.home.rglob("*")):
             if path.is_file() and b"message-id:" in path.read_bytes()[:4000].lower():
-                mail = cast(EmailMessage, parser.parsebytes(path.read_bytes()))
+                mail = parser.parsebytes(path.read_bytes())
                 if to in str(mail["To"]):
                     found.append(mail)
         return found

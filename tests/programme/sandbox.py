@@ -97,20 +97,22 @@ class Postgres(Backend):
     def rows(self, sandbox: Sandbox) -> Iterator[str]:
         url = make_url(sandbox.environment["RASTI_DATABASE_URL"]).set(drivername="postgresql")
         with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
-            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+            ).fetchall()
             for (table,) in tables:
                 query = sql.SQL("SELECT t::text FROM {} AS t ORDER BY 1").format(sql.Identifier(table))
                 yield f"{table}:{connection.execute(query).fetchall()}"
 
     def _create(self, folder: Path, *, template: str | None) -> Sandbox:
         name = f"play_{uuid.uuid4().hex[:12]}"
-        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        statement: sql.Composed = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template:
             statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
         self._execute(statement)
         url = self.admin.set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
         return Sandbox(folder, self.environment(folder) | {"RASTI_DATABASE_URL": url}, self)
 
-    def _execute(self, statement: sql.Composable) -> None:
+    def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.admin.render_as_string(hide_password=False), autocommit=True) as connection:
             connection.execute(statement)

@@ -36,7 +36,12 @@ def test_a_new_lead_goes_to_the_holder_at_once_with_its_checkpoints_D11_D12(sept
 
     assert (shown["lead"], shown["state"]) == (lead, "in_work")
     (attempt,) = shown["attempts"]
-    assert (attempt["number"], attempt["partner"], attempt["ended_at"], attempt["end_reason"]) == (1, "ALFA", None, None)
+    assert (attempt["number"], attempt["partner"], attempt["ended_at"], attempt["end_reason"]) == (
+        1,
+        "ALFA",
+        None,
+        None,
+    )
     assert moment(attempt["started_at"]) == moment(attempt["received_at"]) == moscow(NOON)
     assert windows(september, lead) == {
         "1h": ("09-03 12:00", "09-03 13:00"),
@@ -44,7 +49,13 @@ def test_a_new_lead_goes_to_the_holder_at_once_with_its_checkpoints_D11_D12(sept
         "2w": ("09-10 12:00", "09-17 12:00"),
     }
     for checkpoint in attempt["checkpoints"]:
-        assert checkpoint["verdict"] is checkpoint["judged_at"] is checkpoint["judged_by"] is checkpoint["violation"] is None
+        assert (
+            checkpoint["verdict"]
+            is checkpoint["judged_at"]
+            is checkpoint["judged_by"]
+            is checkpoint["violation"]
+            is None
+        )
 
 
 def test_the_partner_is_mailed_the_request_at_his_registered_address_R10(september: Play) -> None:
@@ -294,7 +305,9 @@ def test_the_windows_are_data_and_durations_may_be_written_out_D12(august: Play)
 
 def test_the_rules_of_a_lead_are_those_of_its_tenures_lead_month(september: Play) -> None:
     """From October the first hour is two; on October 1st September's tenure is still open."""
-    september.programme(rules=[{"from": "2019-08"}, {"from": "2019-10", "regulation": {"1h": [0, 2], "3d": [24, 72], "2w": [168, 336]}}])
+    september.programme(
+        rules=[{"from": "2019-08"}, {"from": "2019-10", "regulation": {"1h": [0, 2], "3d": [24, 72], "2w": [168, 336]}}]
+    )
     september.at("2019-10-01 12:00").bill({"BETA": {"2019-09": "14000.00"}})
     old = september.lead()
     september.hand_to_winner("2019-09")
@@ -305,14 +318,19 @@ def test_the_rules_of_a_lead_are_those_of_its_tenures_lead_month(september: Play
 
 
 def test_an_assigned_lead_of_no_tenure_follows_the_rules_of_the_month_it_starts_in_D14(september: Play) -> None:
-    september.programme(rules=[{"from": "2019-08"}, {"from": "2019-10", "regulation": {"1h": [0, 2], "3d": [24, 72], "2w": [168, 336]}}])
+    september.programme(
+        rules=[{"from": "2019-08"}, {"from": "2019-10", "regulation": {"1h": [0, 2], "3d": [24, 72], "2w": [168, 336]}}]
+    )
     first, second = september.at("2019-09-30 12:00").lead(), september.lead()
 
     september.assign(first, "BETA")
     september.at("2019-10-01 03:00").assign(second, "BETA")
 
     assert windows(september, first)["1h"] == ("09-30 12:00", "09-30 13:00")
-    assert windows(september, second)["1h"] == ("10-01 03:00", "10-01 05:00")  # its clock starts at reception, at night too
+    assert windows(september, second)["1h"] == (
+        "10-01 03:00",
+        "10-01 05:00",
+    )  # its clock starts at reception, at night too
 
 
 def test_the_partner_is_reminded_before_the_due_time_unless_he_was_quick(september: Play) -> None:

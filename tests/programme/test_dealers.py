@@ -1,4 +1,4 @@
-"""The example programme of 30 dealers, against an oracle made by hand and the numbers everybody knows (R1-R5, D2, D3)."""
+"""The example programme of 30 dealers, against a spreadsheet-like oracle and known numbers (R1-R5, D2, D3)."""
 
 import csv
 from collections import defaultdict
@@ -78,7 +78,11 @@ def test_the_first_month_has_nobody_with_a_previous_bill_D3(dealers: Play) -> No
 def test_d007_is_ranked_and_announced_but_does_not_get_the_leads_R9_D9(dealers: Play) -> None:
     dealers.at("2011-08-01 00:10")
     published = dealers.publish("2011-07")
-    assert [(place["place"], place["partner"]) for place in published["places"]] == [(1, "D016"), (2, "D007"), (3, "D022")]
+    assert [(place["place"], place["partner"]) for place in published["places"]] == [
+        (1, "D016"),
+        (2, "D007"),
+        (3, "D022"),
+    ]
     assert dealers.activate("2011-07")["holder"] == "D016"
 
     dealers.at("2011-08-02 12:00").decline("2011-07", "D016")

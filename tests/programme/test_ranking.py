@@ -313,6 +313,9 @@ def test_the_last_reporting_month_is_ranked_and_its_end_may_be_open_D4(play: Pla
 
 def test_a_programme_file_without_last_month_runs_to_2020_11_R6(august: Play) -> None:
     """`last_month` has the default 2020-11: left out is not the same as empty."""
+    path = august.sandbox.folder / "programme.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("last_month: 2020-11\n", ""), encoding="utf-8")
+    assert "last_month" not in path.read_text(encoding="utf-8")
     with august.at("2021-01-01 00:00").refusal("2020-12"):
         august.rank("2020-12")
 

@@ -397,6 +397,9 @@ class Referee:
         waits = [c for c in attempt["contacts"] if c["outcome"] is None and self.now <= c["began"] + QUARTER]
         return waits[0] if waits else None
 
+    def new_contact(self) -> Row:
+        return {"began": self.now, "kind": None, "outcome": None, "items": [], "after_end": False}
+
     def begin(self, lead: int, partner: str) -> None:
         def change() -> None:
             attempt = self.last_attempt_of(lead, partner)
@@ -429,8 +432,9 @@ class Referee:
             self.receive(attempt)
             open_points = [key for key, point in attempt["points"].items() if point["verdict"] is None]
             before = {key for key in open_points if self.is_met(attempt, key)}
-            contact = self.begun(attempt) or {"began": self.now, "after_end": False}
-            if contact not in attempt["contacts"]:
+            contact = self.begun(attempt)
+            if contact is None:
+                contact = self.new_contact()
                 attempt["contacts"].append(contact)
             contact |= {"kind": kind, "outcome": outcome, "items": items}
             after = {key for key in open_points if self.is_met(attempt, key)}

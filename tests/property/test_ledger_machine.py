@@ -6,7 +6,7 @@ of order. Some invariants are read from the database alone, so that a fault shar
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -64,9 +64,6 @@ moments = st.sampled_from(
         ("hours", 12),
         ("days", 1),
         ("days", 5),
-        ("due", 0),  # to the next due time, where nothing is overdue yet
-        ("due", 1),  # and just past it
-        ("due", 1),
         ("night", 0),
         ("morning", 0),
         ("month", 0),
@@ -79,6 +76,7 @@ conversations = st.sampled_from(
         ("call", "reached", FOLLOW_UP),
         ("call", "reached", FOLLOW_UP),
         ("meeting", "reached", sorted({*FIRST_CALL, *FOLLOW_UP})),
+        ("call", "reached", sorted({*FIRST_CALL, *FOLLOW_UP})),
         ("call", "reached", FIRST_CALL[:-1]),
         ("call", "no_answer", []),
         ("call", "no_answer", []),
@@ -153,6 +151,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(moment=moments)
     def time_passes(self, moment: tuple[str, int]) -> None:
+        self._pass(moment)
+
+    def _pass(self, moment: tuple[str, int]) -> None:
         unit, length = moment
         now, world = self.clock.now, self.referee.world
         if unit == "due":
@@ -162,7 +163,7 @@ class LedgerMachine(RuleBasedStateMachine):
             later = [due for due in points if due + timedelta(seconds=length) > now]
             if not later:
                 return
-            self.clock.set(min(later) + timedelta(seconds=length))
+            self.clock.set(min(later))
         elif unit in ("night", "morning"):
             hour = 3 if unit == "night" else 9
             self.clock.set((now + timedelta(days=1)).replace(hour=hour - 3, minute=0, second=0, microsecond=0))
@@ -172,53 +173,87 @@ class LedgerMachine(RuleBasedStateMachine):
             self.clock.advance(**{unit: length})
         self.referee.now = self.clock.now
 
+    @precondition(lambda self: self._due_times())
+    @rule(seconds=st.sampled_from([0, 1, 1, -60]))
+    def due_time_comes(self, seconds: int) -> None:
+        """Exactly at the due time nothing is overdue yet; a second later it is."""
+        later = [due + timedelta(seconds=seconds) for due in self._due_times()]
+        self.clock.set(max(self.clock.now, min(later)))
+        self.referee.now = self.clock.now
+
+    def _due_times(self) -> list[datetime]:
+        points = [point for attempt in self.referee.world.attempts for point in attempt["points"].values()]
+        return [point["due"] for point in points if not point["verdict"] and point["due"] > self.clock.now]
+
     # --- the month
 
-    @initialize(places=st.permutations(PARTNERS))
-    def first_month_is_won(self, places: list[str]) -> None:
+    @initialize(places=st.permutations(PARTNERS), hour=st.sampled_from([3, 12, 19]), leads=st.integers(0, 4))
+    def first_month_is_won_and_leads_come(self, places: list[str], hour: int, leads: int) -> None:
         self.publish(0, places, 6)
-        self.month_is_activated(0, False)
+        self.clock.set(f"2019-09-02 {hour:02d}:00")
+        self.referee.now = self.clock.now
+        self.activate(0, False)
+        for client in range(leads):
+            self._arrive(client, 0)
+        self._deliver()
 
-    @rule(month=st.integers(-1, 0), places=st.permutations(PARTNERS), length=st.integers(0, 6))
     def publish(self, month: int, places: list[str], length: int) -> None:
         name = shift(month_of(self.clock.now), month - 1)
         self.versions[name] = self.versions.get(name, 0) + 1
         publish_places(self.book, name, tuple(places[:length]), version=self.versions[name])
         self.referee.publish(name, places[:length])
 
-    @rule(month=st.sampled_from([0, 0, 0, -1, 1]), switch=st.booleans())
-    def month_is_activated(self, month: int, switch: bool) -> None:
+    def activate(self, month: int, switch: bool) -> None:
         name = shift(month_of(self.clock.now), month - 1)
         self.both(
             lambda: activate(self.book, Month.parse(name), switch=switch, reason="test"),
             lambda: self.referee.activate(name, switch=switch),
         )
 
-    @rule(month=st.integers(-1, 1), partner=partners)
-    def partner_declines(self, month: int, partner: str) -> None:
-        name = shift(month_of(self.clock.now), month - 1)
-        self.both(
-            lambda: decline(self.book, Month.parse(name), partner, reason="test"),
-            lambda: self.referee.decline(name, partner),
-        )
+    @rule(
+        places=st.permutations(PARTNERS),
+        month=st.sampled_from([0, 0, 0, -1, 1]),
+        switch=st.booleans(),
+        new=st.booleans(),
+    )
+    def month_is_ranked_and_activated(self, places: list[str], month: int, switch: bool, new: bool) -> None:
+        if new:
+            self.publish(month, places, 6 - len(self.versions) % 3)
+        self.activate(month, switch)
 
-    @rule(partner=partners)
-    def partner_is_suspended(self, partner: str) -> None:
-        self.both(lambda: suspend(self.book, partner, reason="test"), lambda: self.referee.suspend(partner))
-
-    @rule(partner=partners)
-    def partner_is_resumed(self, partner: str) -> None:
-        self.both(lambda: resume(self.book, partner, reason="test"), lambda: self.referee.resume(partner))
-
-    @rule(partner=partners)
-    def operator_switches(self, partner: str) -> None:
-        self.both(lambda: switch_holder(self.book, partner, reason="test"), lambda: self.referee.switch(partner))
+    # One rule for what is rare, so that the steps of every day come more often.
+    @rule(
+        what=st.sampled_from(["decline", "suspend", "resume", "resume", "switch"]),
+        partner=partners,
+        month=st.sampled_from([0, 0, -1, 1]),
+    )
+    def operator_decides_about_a_partner(self, what: str, partner: str, month: int) -> None:
+        book, referee = self.book, self.referee
+        if what == "decline":
+            name = shift(month_of(self.clock.now), month - 1)
+            parsed = Month.parse(name)
+            self.both(lambda: decline(book, parsed, partner, reason="test"), lambda: referee.decline(name, partner))
+        elif what == "suspend":
+            self.both(lambda: suspend(book, partner, reason="test"), lambda: referee.suspend(partner))
+        elif what == "resume":
+            self.both(lambda: resume(book, partner, reason="test"), lambda: referee.resume(partner))
+        else:
+            self.both(lambda: switch_holder(book, partner, reason="test"), lambda: referee.switch(partner))
 
     # --- leads
 
     @precondition(lambda self: len(self.referee.world.leads) < 12)
     @rule(client=st.integers(1, 9), minutes_ago=st.sampled_from([0, 0, 5, 600]))
     def lead_arrives(self, client: int, minutes_ago: int) -> None:
+        self._arrive(client, minutes_ago)
+
+    @precondition(lambda self: len(self.referee.world.leads) < 12)
+    @rule(client=st.integers(1, 9))
+    def lead_arrives_and_is_received(self, client: int) -> None:
+        self._arrive(client, 0)
+        self._deliver()
+
+    def _arrive(self, client: int, minutes_ago: int) -> None:
         number = len(self.clients) + 1
         requested = self.clock.now - timedelta(minutes=minutes_ago)
         body = lead_data(client, source_id=f"request-{number}", requested_at=requested.isoformat())
@@ -243,6 +278,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.referee.world.attempts)
     @rule()
     def mail_is_delivered(self) -> None:
+        self._deliver()
+
+    def _deliver(self) -> None:
         for claimed in claim(self.book, "machine", limit=1000):
             assert complete(self.book, claimed)
         for attempt in self.referee.world.attempts:
@@ -272,6 +310,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.referee.world.attempts)
     @rule(number=pick, partner=st.one_of(st.none(), st.none(), st.none(), partners))
     def contact_begins(self, number: int, partner: str | None) -> None:
+        self._begin(number, partner)
+
+    def _begin(self, number: int, partner: str | None) -> None:
         attempt = self.any_attempt(number)
         lead, code = attempt["lead"], partner or attempt["partner"]
         self.both(lambda: begin_contact(self.book, lead, code), lambda: self.referee.begin(lead, code))
@@ -284,6 +325,13 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(not attempt["ended"] for attempt in self.referee.world.attempts))
     @rule(number=pick, conversation=conversations)
     def holder_logs_contact(self, number: int, conversation: tuple[str, str, list[str]]) -> None:
+        self._log(number | 1, None, conversation)
+
+    @precondition(lambda self: any(not attempt["ended"] for attempt in self.referee.world.attempts))
+    @rule(number=pick, minutes=st.sampled_from([1, 14, 15, 16]), conversation=conversations)
+    def holder_has_a_long_call(self, number: int, minutes: int, conversation: tuple[str, str, list[str]]) -> None:
+        self._begin(number | 1, None)
+        self._pass(("minutes", minutes))
         self._log(number | 1, None, conversation)
 
     def _log(self, number: int, partner: str | None, conversation: tuple[str, str, list[str]]) -> None:
@@ -356,18 +404,13 @@ class LedgerMachine(RuleBasedStateMachine):
         self.referee.reverse(known)
 
     @precondition(lambda self: self.referee.world.leads)
-    @rule(number=pick, partner=partners)
-    def lead_is_assigned(self, number: int, partner: str) -> None:
-        lead = self.any_lead(number)
-        self.both(
-            lambda: assign_lead(self.book, lead, partner, reason="test"), lambda: self.referee.assign(lead, partner)
-        )
-
-    @precondition(lambda self: self.referee.world.leads)
-    @rule(number=pick)
-    def lead_is_closed(self, number: int) -> None:
-        lead = self.any_lead(number)
-        self.both(lambda: close_lead(self.book, lead, reason="test"), lambda: self.referee.close_by_hand(lead))
+    @rule(number=pick, partner=st.one_of(st.none(), partners))
+    def operator_decides_about_a_lead(self, number: int, partner: str | None) -> None:
+        book, referee, lead = self.book, self.referee, self.any_lead(number)
+        if partner is None:
+            self.both(lambda: close_lead(book, lead, reason="test"), lambda: referee.close_by_hand(lead))
+        else:
+            self.both(lambda: assign_lead(book, lead, partner, reason="test"), lambda: referee.assign(lead, partner))
 
     # --- what must be so after each step
 
@@ -428,19 +471,21 @@ class LedgerMachine(RuleBasedStateMachine):
 
 # Rows that must not be there, read from the database alone.
 INVARIANTS = {
-    "one open tenure": "SELECT 1 FROM tenure WHERE ended_at IS NULL HAVING count(*) > 1",
-    "one open attempt a lead": "SELECT lead_id FROM attempt WHERE ended_at IS NULL GROUP BY lead_id HAVING count(*) > 1",
+    "one open tenure": "SELECT seat FROM tenure WHERE ended_at IS NULL GROUP BY seat HAVING count(*) > 1",
+    "one open attempt a lead": (
+        "SELECT lead_id FROM attempt WHERE ended_at IS NULL GROUP BY lead_id HAVING count(*) > 1"
+    ),
     "in work means an open attempt": (
         "SELECT id FROM lead WHERE (state = 'in_work') <> "
         "EXISTS (SELECT 1 FROM attempt WHERE attempt.lead_id = lead.id AND attempt.ended_at IS NULL)"
     ),
     "one violation a checkpoint": "SELECT checkpoint_id FROM violation GROUP BY checkpoint_id HAVING count(*) > 1",
     "open checkpoints on open attempts only": (
-        "SELECT checkpoint.id FROM checkpoint JOIN attempt ON attempt.id = attempt_id "
+        "SELECT checkpoint.id FROM checkpoint JOIN attempt ON attempt.id = checkpoint.attempt_id "
         "WHERE verdict IS NULL AND ended_at IS NOT NULL"
     ),
     "no verdict before its due time, but by hand or by the end of the follow-up": (
-        "SELECT checkpoint.id FROM checkpoint JOIN attempt ON attempt.id = attempt_id "
+        "SELECT checkpoint.id FROM checkpoint JOIN attempt ON attempt.id = checkpoint.attempt_id "
         "LEFT JOIN violation ON violation.checkpoint_id = checkpoint.id AND source = 'operator' "
         "WHERE verdict IN ('met', 'violated') AND judged_at <= due_at AND violation.id IS NULL "
         "AND NOT (verdict = 'met' AND end_reason = 'closed')"
@@ -458,15 +503,15 @@ INVARIANTS = {
         "WHERE a.started_at < coalesce(b.ended_at, '9999-01-01') AND b.started_at < coalesce(a.ended_at, '9999-01-01')"
     ),
     "one mail for each attempt": (
-        "SELECT attempt.id FROM attempt LEFT JOIN message ON attempt_id = attempt.id AND kind = 'lead' "
+        "SELECT attempt.id FROM attempt LEFT JOIN message ON message.attempt_id = attempt.id AND kind = 'lead' "
         "GROUP BY attempt.id HAVING count(message.id) <> 1"
     ),
     "one welcome for each lead": (
-        "SELECT lead.id FROM lead LEFT JOIN message ON lead_id = lead.id AND kind = 'welcome' "
+        "SELECT lead.id FROM lead LEFT JOIN message ON message.lead_id = lead.id AND kind = 'welcome' "
         "GROUP BY lead.id HAVING count(message.id) <> 1"
     ),
     "nobody is reminded of an attempt that ended": (
-        "SELECT message.id FROM message JOIN attempt ON attempt.id = attempt_id "
+        "SELECT message.id FROM message JOIN attempt ON attempt.id = message.attempt_id "
         "WHERE ended_at IS NOT NULL AND message.state = 'pending' AND kind IN ('lead', 'reminder', 'run_checkpoint')"
     ),
     "one run for each violation": (

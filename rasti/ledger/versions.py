@@ -1,0 +1,162 @@
+"""Versions of a month's ranking: found by the digest of everything they read, or computed and stored (D5)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, insert, select
+from sqlmodel import col
+
+from models import Ranking, RankingEntry
+from rasti.errors import NotFound
+from rasti.ledger.book import Tx
+from rasti.ledger.ranking_facts import read_facts
+from rasti.rules.kinds import Event
+from rasti.rules.month import Month
+from rasti.rules.ranking import Standing, rank_partners
+
+Progress = Callable[[str, int, int], None]  # what is going on, how much of it is done, of how much
+
+
+@dataclass(frozen=True)
+class RankingView:
+    """A version of a month's ranking; `computed_now`: it is new."""
+
+    ranking_id: int
+    month: Month
+    version: int
+    complete: bool
+    missing: list[dict[str, Any]]
+    entries: list[Standing]
+    computed_now: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "month": str(self.month),
+            "version": self.version,
+            "complete": self.complete,
+            "entries": [
+                {
+                    "partner": entry.partner,
+                    "place": entry.place,
+                    "growth_percent": decimal_text(entry.growth),
+                    "previous_billed": decimal_text(entry.previous_billed),
+                    "billed": decimal_text(entry.billed),
+                    "kits_sold": entry.kits_sold,
+                    "reason": entry.reason,
+                }
+                for entry in self.entries
+            ],
+        }
+
+
+def find_or_compute(tx: Tx, month: Month, progress: Progress | None = None) -> RankingView:
+    """The version of what the ledger holds now: the one with the same digest, or a new one (D5).
+
+    Needs the billing lock. Raises Refused: a month outside the programme, or not ended (D4).
+    """
+    tx.programme.check_reporting_month(month, tx.now)
+    facts = read_facts(tx, month)
+    found = tx.session.execute(
+        select(Ranking).where(col(Ranking.month) == month, col(Ranking.digest) == facts.digest)
+    ).scalar_one_or_none()
+    if found is not None:
+        return view_of(tx, found)
+    entries = rank_partners(facts.bills, facts.eligibility, facts.rules)
+    last = tx.session.execute(select(func.max(col(Ranking.version))).where(col(Ranking.month) == month)).scalar_one()
+    ranking = Ranking(
+        month=month,
+        version=(last or 0) + 1,
+        digest=facts.digest,
+        rules_digest=facts.rules.digest,
+        complete=not facts.missing,
+        missing=facts.missing,
+        inputs=facts.parts,
+        computed_at=tx.now,
+    )
+    tx.session.add(ranking)
+    tx.session.flush()
+    _store_entries(tx, ranking.id, entries)
+    if progress is not None:
+        progress("rank", len(entries), len(entries))
+    tx.audit(
+        Event.RANKING_COMPUTED,
+        month=str(month),
+        version=ranking.version,
+        digest=ranking.digest,
+        complete=ranking.complete,
+        missing=ranking.missing,
+        ranked=sum(entry.place is not None for entry in entries),
+    )
+    return RankingView(
+        ranking.id, month, ranking.version, ranking.complete, ranking.missing, entries, computed_now=True
+    )
+
+
+def _store_entries(tx: Tx, ranking_id: int, entries: list[Standing]) -> None:
+    if not entries:
+        return
+    tx.session.connection().execute(
+        insert(RankingEntry),
+        [
+            {
+                "ranking_id": ranking_id,
+                "partner_code": entry.partner,
+                "place": entry.place,
+                "growth_percent": decimal_text(entry.growth),
+                "previous_billed": entry.previous_billed,
+                "billed": entry.billed,
+                "kits_sold": entry.kits_sold,
+                "reason": entry.reason,
+            }
+            for entry in entries
+        ],
+    )
+
+
+def view_of(tx: Tx, ranking: Ranking) -> RankingView:
+    """A stored version with its entries."""
+    return RankingView(
+        ranking.id,
+        ranking.month,
+        ranking.version,
+        ranking.complete,
+        ranking.missing,
+        entries_of(tx, ranking.id),
+    )
+
+
+def entries_of(tx: Tx, ranking_id: int) -> list[Standing]:
+    """A version's standings as they were stored: ranked ones from place 1 on, then the others by code."""
+    rows = tx.session.execute(
+        select(
+            col(RankingEntry.partner_code),
+            col(RankingEntry.place),
+            col(RankingEntry.growth_percent),
+            col(RankingEntry.previous_billed),
+            col(RankingEntry.billed),
+            col(RankingEntry.kits_sold),
+            col(RankingEntry.reason),
+        ).where(col(RankingEntry.ranking_id) == ranking_id)
+    )
+    entries = [
+        Standing(partner, place, None if growth is None else Decimal(growth), a, b, kits, reason)
+        for partner, place, growth, a, b, kits, reason in rows
+    ]
+    return sorted(entries, key=lambda entry: (entry.place is None, entry.place or 0, entry.partner))
+
+
+def find_version(tx: Tx, month: Month, version: int) -> Ranking:
+    """A version by its number. Raises NotFound."""
+    found: Ranking | None = tx.session.execute(
+        select(Ranking).where(col(Ranking.month) == month, col(Ranking.version) == version)
+    ).scalar_one_or_none()
+    if found is None:
+        raise NotFound("{month} has no version {version} of its ranking.", month=month, version=version)
+    return found
+
+
+def decimal_text(number: Decimal | None) -> str | None:
+    """A number as it is published, without an exponent."""
+    return None if number is None else f"{number:f}"

@@ -1,0 +1,106 @@
+"""The steward as a process: relay, guard and the keeper of Prefect's runs, each in a loop of its own until stopped."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from models.engine import open_engine
+from models.wake import outbox_alarm
+from rasti.clients.programme_file import load_programme
+from rasti.errors import RastiError
+from rasti.ledger.book import Book
+from rasti.ledger.messages import anything_due
+from rasti.logs import log
+from rasti.rules.kinds import Channel
+from rasti.settings import Settings
+from rasti.steward.guard import guard_round
+from rasti.steward.relay import deliver, open_postman
+
+RELAY_EVERY = 1.0  # seconds; new messages wake the relay, this is for those whose time has come
+GUARD_EVERY = 2.0
+FIRST_PAUSE = 1.0  # after a failed round
+LONGEST_PAUSE = 30.0
+
+
+def run_steward(settings: Settings, stop: threading.Event, *, ready: threading.Event | None = None) -> None:
+    """Relay and guard until `stop` is set; `ready` is set when they run.
+
+    Raises NotFound, BadInput: the programme; Unavailable: the database at the start. One that is lost later is waited
+    for.
+    """
+    programme = load_programme(settings.programme)
+    engine = open_engine(settings.database)
+    try:
+        run_loops(Book(engine, programme, actor="steward"), settings, stop, ready=ready)
+    finally:
+        engine.dispose()
+
+
+def run_loops(book: Book, settings: Settings, stop: threading.Event, *, ready: threading.Event | None = None) -> None:
+    """The loops over an open ledger; returns when all have ended. Raises Unavailable: the database at the start."""
+    anything_due(book, Channel.MAIL)  # no tables, or no database: say so at once
+    loops: dict[str, Callable[[], None]] = {
+        "relay": lambda: _relay(book, settings, stop),
+        "guard": lambda: _guard(book, settings, stop),
+    }
+    if settings.prefect_api_url is not None:
+        loops["runs"] = lambda: _runs(book, settings, stop)
+    threads = [
+        threading.Thread(target=_keep_going, args=(name, loop, stop), name=f"steward-{name}")
+        for name, loop in loops.items()
+    ]
+    for thread in threads:
+        thread.start()
+    log("steward.started", loops=",".join(loops))
+    if ready is not None:
+        ready.set()
+    try:
+        stop.wait()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        log("steward.stopped")
+
+
+def _keep_going(name: str, loop: Callable[[], None], stop: threading.Event) -> None:
+    """Run a loop; when it fails, for example because the database is away, begin it again after a growing pause."""
+    pause = FIRST_PAUSE
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            loop()
+        except RastiError as error:
+            log("steward.interrupted", level=logging.WARNING, loop=name, retry_in=pause, why=error)
+        except Exception as error:  # noqa: BLE001 - the guarantee is that the loops go on
+            log("steward.failed", level=logging.ERROR, error=error, loop=name, retry_in=pause)
+        if time.monotonic() - began > LONGEST_PAUSE:
+            pause = FIRST_PAUSE  # it went well for a while
+        stop.wait(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _relay(book: Book, settings: Settings, stop: threading.Event) -> None:
+    post = open_postman(settings)
+    alarm = outbox_alarm(book.engine)
+    try:
+        while not stop.is_set():
+            deliver(book, settings, postman=post, stop=stop)
+            alarm.wait(stop, RELAY_EVERY)
+    finally:
+        alarm.close()
+        post.close()
+
+
+def _guard(book: Book, settings: Settings, stop: threading.Event) -> None:
+    while not stop.is_set():
+        guard_round(book, grace=timedelta(seconds=settings.guard_grace))
+        stop.wait(GUARD_EVERY)
+
+
+def _runs(book: Book, settings: Settings, stop: threading.Event) -> None:
+    from rasti.steward.runs import keep_runs
+
+    keep_runs(book, settings, stop)

@@ -1,0 +1,121 @@
+"""The relay: delivers the mail of the outbox, whoever wrote it (R10, R11, D11)."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Collection
+from dataclasses import replace
+from email.message import EmailMessage
+from typing import Protocol
+
+from models import Message
+from rasti.clients.mailbox import Mailbox
+from rasti.clients.smtp import Delayed, Rejected, SmtpAddress, SmtpServer
+from rasti.errors import Unavailable
+from rasti.ledger import messages
+from rasti.ledger.book import Book
+from rasti.ledger.messages import Claim
+from rasti.logs import log
+from rasti.rules.kinds import Channel
+from rasti.settings import Settings
+from rasti.steward.conditions import still_holds
+from rasti.steward.mails import compose
+
+BATCH = 10  # small, so that a lead never waits long behind a batch of other mail
+
+
+class Postman(Protocol):
+    """Takes mail: a mail server or the local mailbox. Raises Unavailable, Delayed, Rejected."""
+
+    def send(self, mail: EmailMessage, /) -> None: ...
+    def close(self) -> None: ...
+
+
+def open_postman(settings: Settings) -> Postman:
+    """The mail server of RASTI_SMTP_URL, or the local mailbox. Connects at the first mail."""
+    return SmtpServer(SmtpAddress.parse(settings.smtp_url)) if settings.smtp_url else Mailbox(settings.mailbox)
+
+
+def deliver(
+    book: Book,
+    settings: Settings,
+    *,
+    only: Collection[int] | None = None,
+    limit: int = 100_000,
+    postman: Postman | None = None,
+    stop: threading.Event | None = None,
+) -> int:
+    """Deliver all mail that is due, and what that causes, but at most `limit`; how many were delivered.
+
+    `only`: no others than these messages and what their delivery causes. A mail that cannot be delivered is left for
+    later, or given up, and stops no other; a mail server that cannot be used ends the round, and so does `stop`.
+    """
+    own = replace(book, actor="relay", written=[])
+    claimant = f"relay-{uuid.uuid4()}"
+    wanted = None if only is None else set(only)
+    post = postman or open_postman(settings)
+    delivered = 0
+    try:
+        # Asking first takes no lock: most rounds find nothing.
+        while delivered < limit and messages.anything_due(own, Channel.MAIL):
+            claims = messages.claim(own, claimant, only=wanted, limit=min(BATCH, limit - delivered))
+            if not claims:
+                break
+            for place, claim in enumerate(claims):
+                stopped = stop is not None and stop.is_set()
+                sent = None if stopped else _deliver(own, settings, post, claim)
+                if sent is None:
+                    messages.release(own, claims[place:])
+                    return delivered
+                delivered += sent
+            if wanted is not None:
+                wanted.update(own.written)
+    finally:
+        if postman is None:
+            post.close()
+    return delivered
+
+
+def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> bool | None:
+    """One message, from its claim to what became of it. None: nothing can be delivered now, whatever message it is."""
+    try:
+        with book.read() as tx:
+            if tx.now >= claim.until:
+                return False  # earlier mail of the batch took so long that another relay may have this one
+            message = tx.session.get_one(Message, claim.id)
+            mail = compose(tx, message, settings) if still_holds(tx, message) else None
+    except Unavailable:
+        raise  # the database: the claim will expire
+    except Exception as error:  # noqa: BLE001 - one poison message must not keep the others from their readers
+        state = messages.retry(book, claim, error=type(error).__name__)
+        _note("message.failed", claim, level=logging.ERROR, error=error, state=state)
+        return False
+    if mail is None:
+        messages.void(book, claim)
+        _note("message.void", claim)
+        return False
+    try:
+        post.send(mail)
+    except Unavailable as error:
+        # Not this message's fault, and the next one would fare no better.
+        messages.retry(book, claim, error=str(error), counts=False)
+        _note("message.postponed", claim, level=logging.WARNING, why=error)
+        return None
+    except Rejected as error:
+        messages.give_up(book, claim, error=str(error))
+        _note("message.dead", claim, level=logging.ERROR, why=error)
+        return False
+    except Delayed as error:
+        state = messages.retry(book, claim, error=str(error))
+        _note("message.delayed", claim, level=logging.WARNING, why=error, state=state)
+        return False
+    done = messages.complete(book, claim, external_id=mail["Message-ID"])
+    # Not done: it took longer than the claim, and another relay has sent it, or will, with the same Message-ID.
+    _note("message.sent" if done else "message.sent_late", claim)
+    return done
+
+
+def _note(
+    event: str, claim: Claim, *, level: int = logging.INFO, error: BaseException | None = None, **fields: object
+) -> None:
+    log(event, level=level, error=error, message=claim.id, kind=claim.kind, lead=claim.lead_id, **fields)

@@ -1,0 +1,49 @@
+"""What the documents say is so: the reference is current, links lead somewhere, rules name code and tests that exist."""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_reference_is_what_the_program_says() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "docs.reference", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
+        if "://" not in target:
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def _rows() -> list[list[str]]:
+    """The rows of the table of rules: rule, what it says, code, tests."""
+    lines = (ROOT / "docs" / "rules.md").read_text("utf-8").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if re.match(r"\| [RD]\d+ ", line)]
+
+
+def test_every_rule_has_a_row() -> None:
+    assert [row[0] for row in _rows()] == [*(f"R{n}" for n in range(1, 16)), *(f"D{n}" for n in range(1, 18))]
+
+
+@pytest.mark.parametrize("row", _rows(), ids=lambda row: row[0])
+def test_a_rule_names_code_and_tests_that_exist(row: list[str]) -> None:
+    rule, _meaning, code, tests = row
+    for name in re.findall(r"`([\w.]+)`", code):
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), f"{rule}: there is no {name}"
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
+    assert named or not rule.startswith("D"), f"{rule} names no test"
+    for path, test in named:
+        assert re.search(rf"^\s*def {test}\(", (ROOT / path).read_text("utf-8"), re.M), f"{rule}: no {test} in {path}"
