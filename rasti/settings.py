@@ -76,6 +76,10 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = f"RASTI_{str(first['loc'][0]).upper()}"
+        # A URL may hold a password: it is not repeated.
         raise BadInput(
-            "Setting {name} is wrong: {why} (it is {value!r}).", name=name, why=first["msg"], value=first.get("input")
+            "Setting {name} is wrong: {why} (it is {value!r}).",
+            name=name,
+            why=first["msg"].removeprefix("Value error, "),
+            value="…" if name.endswith("_URL") else first.get("input"),
         ) from error

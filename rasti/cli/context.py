@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rasti.errors import BadInput, RastiError, Refused
+from rasti.errors import BadInput, RastiError, Refused, Unavailable
 from rasti.i18n import _
 
 if TYPE_CHECKING:
@@ -95,8 +96,14 @@ def ledger(ctx: typer.Context, *, deliver: bool = True) -> Iterator["Book"]:
 
 
 def _open(url: str) -> Any:
+    from sqlalchemy.engine import make_url
+
     from models.engine import open_engine
 
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        # Opening it would create it; a command that reads leaves nothing behind.
+        raise Unavailable("There is no database {path} yet: run `rasti db upgrade`.", path=parsed.database)
     return open_engine(url)
 
 

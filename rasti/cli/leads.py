@@ -226,11 +226,7 @@ def list_(ctx: typer.Context, json: JsonOption = False) -> None:
     with ledger(ctx, deliver=False) as book:
         found = list_violations(book)
     headers = [_("Violation"), _("Lead"), _("Partner"), _("Checkpoint"), _("Reason"), _("Recorded"), _("Reversed")]
-    emit(
-        json,
-        found,
-        lambda console: draw_table(console, _("Violations"), headers, [tuple(row.values()) for row in found]),
-    )
+    emit(json, found, lambda console: _draw_violations(console, headers, found, book.programme.zone))
 
 
 def _draw_violations(console: Any, headers: list[str], found: list[dict[str, Any]], zone: tzinfo) -> None:

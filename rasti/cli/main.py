@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import click
 import typer
 
 from rasti.cli.context import Options, parse_instant
@@ -59,22 +58,13 @@ def run(argv: Sequence[str]) -> int:
     """Run one command; its exit status: 0 done, 1 refused by a rule, 2 wrong usage."""
     command = typer.main.get_command(build())
     try:
-        result = command.main(args=list(argv), prog_name="rasti", standalone_mode=False)
+        command.main(args=list(argv), prog_name="rasti")
+    except SystemExit as stop:  # Typer prints wrong usage itself
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except RastiError as error:
         print(error.text(_), file=sys.stderr)
         return 1
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return 2
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        print(_("Stopped."), file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        return 1
-    return result if isinstance(result, int) else 0
+    return 0
 
 
 def main() -> None:

@@ -67,7 +67,8 @@ def write_letter(folder: Path, content: bytes) -> Path:
         part.replace(path)
         _sync_folder(folder)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise Unavailable("The mailbox {folder} cannot be written: {why}.", folder=folder, why=error) from error
     return path
 
@@ -125,6 +126,7 @@ def mail_server(folder: Path, port: int, *, host: str = "127.0.0.1") -> Iterator
     try:
         controller.start()
     except OSError as error:
+        controller.loop.close()
         raise Unavailable(
             "The mail server cannot listen on {host}:{port}: {why}.", host=host, port=port, why=error.strerror
         ) from error

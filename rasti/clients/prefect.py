@@ -52,6 +52,18 @@ class PrefectApi:
         """Raises Unavailable unless the server answers."""
         self._call("GET", "health")
 
+    def is_up(self) -> bool:
+        """Whether the server answers."""
+        try:
+            self.check()
+        except Unavailable:
+            return False
+        return True
+
+    def has_pool(self, name: str) -> bool:
+        """Whether there is a work pool of this name."""
+        return any(pool["name"] == name for pool in self._call("POST", "work_pools/filter", {}))
+
     def deployment_id(self, name: str) -> UUID:
         """The id of one of our deployments, whose flow has the same name."""
         if name not in self._deployments:
@@ -87,6 +99,11 @@ class PrefectApi:
                 why=failed[0].get("error"),
             )
         return [UUID(result["flow_run_id"]) for result in answer["results"]]
+
+    def start_run(self, deployment: str, parameters: dict[str, Any]) -> UUID:
+        """Create one run that is due now, as the UI's form does; its id."""
+        body = {"parameters": parameters}
+        return UUID(self._call("POST", f"deployments/{self.deployment_id(deployment)}/create_flow_run", body)["id"])
 
     def existing(self, ids: Collection[UUID]) -> set[UUID]:
         """Which of these runs exist."""

@@ -48,7 +48,7 @@ from tests.property.referee import Referee, Refusal, month_of, shift
 PARTNERS = [f"p{number}" for number in range(1, 7)]
 NOT_READY = "p4"
 DRAIN = 3
-LAST_MONTH = "2019-10"
+LAST_MONTH = "2019-11"
 
 pick = st.integers(0, 999)  # which of what is there; a choice that shrinks
 partners = st.sampled_from(PARTNERS)
@@ -221,6 +221,12 @@ class LedgerMachine(RuleBasedStateMachine):
             self.publish(month, places, 6 - len(self.versions) % 3)
         self.activate(month, switch)
 
+    @rule(places=st.permutations(PARTNERS), length=st.integers(0, 6))
+    def next_month_begins(self, places: list[str], length: int) -> None:
+        self._pass(("month", 0))
+        self.publish(0, places, length)
+        self.activate(0, False)
+
     # One rule for what is rare, so that the steps of every day come more often.
     @rule(
         what=st.sampled_from(["decline", "suspend", "resume", "resume", "switch"]),
@@ -346,6 +352,19 @@ class LedgerMachine(RuleBasedStateMachine):
             # One that repeats what was met already may be told either way.
             assert effect in (logged.effect, "kept")
             assert (effect == "after_end") == (logged.effect == "after_end")
+
+    @precondition(lambda self: any(not attempt["ended"] for attempt in self.referee.world.attempts))
+    @rule(number=pick)
+    def holder_keeps_to_the_regulation(self, number: int) -> None:
+        """The next checkpoint that is still open gets its contact, in time."""
+        attempt = self.any_attempt(number | 1)
+        times = [
+            point for point in attempt["points"].values() if not point["verdict"] and point["due"] > self.clock.now
+        ]
+        if times:
+            self.clock.set(max(self.clock.now, times[0]["opens"]))
+            self.referee.now = self.clock.now
+            self._log(number | 1, None, ("call", "reached", sorted({*FIRST_CALL, *FOLLOW_UP})))
 
     @precondition(lambda self: self.stored["checkpoints"])
     @rule(number=pick, times=st.integers(1, 2))
@@ -530,6 +549,7 @@ def stored(book: Book) -> dict[str, Any]:
         key = {attempt.id: (attempt.lead_id, attempt.number) for attempt in attempts}
         number = {tenure.id: index for index, tenure in enumerate(tenures)}
         checkpoints = tx.all(select(Checkpoint))
+        contacts = tx.all(select(Contact).order_by(col(Contact.id)))
         point_key = {point.id: (*key[point.attempt_id], point.kind.value) for point in checkpoints}
         return {
             "suspended": {p.code for p in tx.all(select(Partner)) if p.suspended_at},
@@ -560,7 +580,7 @@ def stored(book: Book) -> dict[str, Any]:
             "contacts": {
                 attempt: [
                     (c.began_at, c.kind, c.outcome, sorted(c.checklist), c.effect == "after_end")
-                    for c in tx.all(select(Contact).order_by(col(Contact.id)))
+                    for c in contacts
                     if key[c.attempt_id] == attempt
                 ]
                 for attempt in key.values()

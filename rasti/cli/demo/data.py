@@ -27,6 +27,7 @@ class DemoHome:
     path: Path
     programme: Path
     partners: Path
+    sources: Path
     month: Month
 
 
@@ -36,10 +37,11 @@ def make_home(path: Path, now: datetime) -> DemoHome:
         raise Unavailable("The example data is missing: there is no folder {path}.", path=DEALERS)
     _clear(path)
     month = Month.at(now, ZoneInfo(ZONE)).previous
-    home = DemoHome(path, path / "programme.yaml", path / "partners.csv", month)
+    home = DemoHome(path, path / "programme.yaml", path / "partners.csv", path / "sources.yaml", month)
     months_later = _distance(LAST_EXAMPLE_MONTH, month)
     home.programme.write_text(_programme(FIRST_EXAMPLE_MONTH.shift(months_later)), encoding="utf-8")
     _copy(DEALERS / "partners.csv", home.partners, "regulation_accepted_on", months_later)
+    home.sources.write_text("- folder: inbox\n", encoding="utf-8")
     (path / "inbox").mkdir()
     register = path / "inbox" / f"dealers-{month}.csv"
     _copy(DEALERS / "invoices.csv", register, "issued_on", months_later, until=LAST_EXAMPLE_MONTH)

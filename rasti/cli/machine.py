@@ -1,0 +1,166 @@
+"""Everything on one machine: database, Prefect with its UI, warm worker, steward, local mail server."""
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rasti.cli.processes import Children
+from rasti.errors import BadInput, Unavailable
+
+if TYPE_CHECKING:
+    from rasti.settings import Settings
+
+POOL = "rasti"
+WORKER_TYPE = "rasti-warm"
+HOST = "127.0.0.1"
+DEFAULT_PORT = 4200
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What runs, and where it is."""
+
+    children: Children
+    home: Path
+    mailbox: Path | None  # None: a mail server of the settings is used
+    logs: Path
+    ui_url: str
+    api_url: str
+
+
+@contextlib.contextmanager
+def running_machine(settings: "Settings") -> Iterator[Machine]:
+    """Start everything; on leaving, also when a start fails half-way, stop it all.
+
+    Raises Unavailable: a port is taken, a process stopped or was not ready in time; RastiError: the settings.
+    """
+    port = prefect_port()
+    check_port(port)
+    _migrate(settings)
+    ui_url = f"http://{HOST}:{port}"
+    api_url = f"{ui_url}/api"
+    logs = settings.home.resolve() / "logs"
+    with contextlib.ExitStack() as stack:
+        mail_port = None if settings.smtp_url else _free_port()
+        environment = _environment(settings, port, api_url, mail_port)
+        children = Children(environment, logs)
+        if mail_port is not None:
+            from rasti.clients.mailbox import mail_server
+
+            stack.enter_context(mail_server(settings.mailbox, mail_port))
+        stack.enter_context(children)
+        children.start("Prefect server", "prefect", "server", "start", "--host", HOST, "--port", str(port))
+        children.start("Steward", "rasti.cli.main", "steward")
+        # --- The portal starts here, as one more child. ---
+        os.environ.update(environment)
+        _wait_for_prefect(children, api_url)
+        mailbox = None if settings.smtp_url else settings.mailbox.resolve()
+        yield Machine(children, settings.home.resolve(), mailbox, logs, ui_url, api_url)
+
+
+def _wait_for_prefect(children: Children, api_url: str) -> None:
+    from rasti.clients.prefect import prefect_api
+
+    with prefect_api(api_url) as prefect:
+        children.until(prefect.is_up, "The Prefect server")
+        # The worker makes its pool, the deployments need it.
+        children.start("Worker", "prefect", "worker", "start", "--pool", POOL, "--type", WORKER_TYPE, "--name", "rasti")
+        children.until(lambda: prefect.has_pool(POOL), "The worker")
+        prefect_yaml = str(PROJECT / "prefect.yaml")
+        children.run("Deployments", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", prefect_yaml)
+
+
+def prefect_port() -> int:
+    """Where the Prefect server will listen: Prefect's own setting, or its default. Raises BadInput."""
+    text = os.environ.get("PREFECT_SERVER_API_PORT") or str(DEFAULT_PORT)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise BadInput("PREFECT_SERVER_API_PORT is {value!r}: a port is a number from 1 to 65535.", value=text)
+    return int(text)
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[None]:
+    """SIGTERM and Ctrl-C interrupt us once; while we are stopping everything, they change nothing more."""
+
+    def interrupt(*_signal: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check_port(port: int) -> None:
+    """Raises Unavailable: something listens on Prefect's port already."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise Unavailable(
+                "Port {port} on {host}, where the Prefect server would listen, is taken: {why}. Stop what listens "
+                "there (another `rasti up`?), or choose another port: PREFECT_SERVER_API_PORT={other} rasti up",
+                port=port,
+                host=HOST,
+                why=error.strerror,
+                other=port + 1,
+            ) from error
+
+
+def _migrate(settings: "Settings") -> None:
+    from models.engine import open_engine
+    from models.upgrade import upgrade_database
+
+    engine = open_engine(settings.database)
+    try:
+        upgrade_database(engine)
+    finally:
+        engine.dispose()
+
+
+def _environment(settings: "Settings", port: int, api_url: str, mail_port: int | None) -> dict[str, str]:
+    """What the processes need to know: absolute paths, and a Prefect of our own that talks to nobody."""
+    ours = {
+        "RASTI_HOME": str(settings.home.resolve()),
+        "RASTI_PROGRAMME": str(settings.programme.resolve()),
+        "PREFECT_HOME": str(settings.home.resolve() / "prefect"),
+        "PREFECT_API_URL": api_url,
+        "PREFECT_SERVER_API_HOST": HOST,
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_DEFAULT_WORK_POOL_NAME": POOL,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+        # SQLite has one writer: wait for it longer, and leave out what we do not use.
+        "PREFECT_SERVER_DATABASE_TIMEOUT": "30",
+        "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30",
+        "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PYTHONUNBUFFERED": "1",
+        # The deployments' pull step, for a stock worker.
+        "PWD": str(Path.cwd()),
+    }
+    if mail_port is not None:
+        ours["RASTI_SMTP_URL"] = f"smtp://{HOST}:{mail_port}"
+    return {name: value for name, value in os.environ.items() if name != "PREFECT_PROFILE"} | ours
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,239 @@
+"""The SMTP client against a real mail server on this machine."""
+
+import contextlib
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from rasti.clients.smtp import Delayed, Rejected, SmtpAddress, SmtpServer
+from rasti.errors import BadInput, RastiError, Unavailable
+
+ADDRESS = "someone@client.example"
+
+
+class Answers:
+    """A mail server's manners: the answers it gives, and what it saw."""
+
+    def __init__(self, **answers: str) -> None:
+        self.answers = answers
+        self.mails: list[bytes] = []
+        self.sessions: set[int] = set()
+
+    async def handle_MAIL(self, _server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        self.sessions.add(id(session))
+        answer = self.answers.get("mail")
+        if answer is None:
+            envelope.mail_from = address
+            envelope.mail_options.extend(options)
+        return answer or "250 OK"
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]) -> str:
+        answer = self.answers.get("rcpt")
+        if answer is None:
+            envelope.rcpt_tos.append(address)
+        return answer or "250 OK"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        if "data" not in self.answers:
+            self.mails.append(envelope.content)
+        return self.answers.get("data", "250 OK")
+
+
+class _Controller(Controller):
+    def _trigger_server(self) -> None:
+        assert self.server is not None
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+@contextlib.contextmanager
+def server(answers: Answers, port: int = 0, **options: Any) -> Iterator[int]:
+    controller = _Controller(answers, hostname="127.0.0.1", port=port, server_hostname="localhost", **options)
+    controller.start()
+    try:
+        yield controller.port
+    finally:
+        controller.stop()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a key and a certificate for `localhost` that nobody else knows."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    encoding = serialization.Encoding.PEM
+    path.write_bytes(
+        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + signed.public_bytes(encoding)
+    )
+    return path
+
+
+def mail(subject: str = "Lead 1") -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"], mail["Message-ID"] = "rasti@localhost", ADDRESS, subject, "<1@localhost>"
+    mail.set_content("Здравствуйте!\n")
+    return mail
+
+
+def client(port: int, **options: Any) -> SmtpServer:
+    return SmtpServer(SmtpAddress.parse(f"smtp://127.0.0.1:{port}"), **options)
+
+
+def test_one_connection_carries_all_mail() -> None:
+    answers = Answers()
+    with server(answers) as port, contextlib.closing(client(port)) as smtp:
+        for number in range(3):
+            smtp.send(mail(f"Lead {number}"))
+    assert len(answers.mails) == 3
+    assert len(answers.sessions) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "error", "codes"),
+    [
+        ({"rcpt": f"451 4.3.0 <{ADDRESS}> later"}, Delayed, "451 4.3.0"),
+        ({"rcpt": f"550 5.1.1 <{ADDRESS}> unknown"}, Rejected, "550 5.1.1"),
+        ({"data": f"451 {ADDRESS} greylisted"}, Delayed, "451"),
+        ({"data": f"554 {ADDRESS} spam"}, Rejected, "554"),
+        ({"mail": f"421 {ADDRESS} too busy"}, Unavailable, "421"),
+        ({"rcpt": f"421 {ADDRESS} too busy"}, Unavailable, "421"),
+        ({"data": f"421 {ADDRESS} too busy"}, Unavailable, "421"),
+        ({"mail": "553 sender refused"}, Unavailable, "553"),
+    ],
+)
+def test_an_answer_is_one_of_three_errors_without_an_address(
+    answers: dict[str, str], error: type[RastiError], codes: str
+) -> None:
+    with server(Answers(**answers)) as port, contextlib.closing(client(port)) as smtp:
+        with pytest.raises(error) as caught:
+            smtp.send(mail())
+        assert codes in str(caught.value)
+        assert "@" not in str(caught.value)
+
+
+def test_after_a_refused_mail_the_next_one_gets_through() -> None:
+    answers = Answers(rcpt="550 unknown")
+    with server(answers) as port, contextlib.closing(client(port)) as smtp:
+        with pytest.raises(Rejected):
+            smtp.send(mail())
+        answers.answers.clear()
+        smtp.send(mail())
+    assert len(answers.mails) == 1
+
+
+def test_after_a_busy_server_the_next_mail_opens_a_new_connection() -> None:
+    answers = Answers(mail="421 busy")
+    with server(answers) as port, contextlib.closing(client(port)) as smtp:
+        with pytest.raises(Unavailable):
+            smtp.send(mail())
+        answers.answers.clear()
+        smtp.send(mail())
+    assert len(answers.mails) == 1
+
+
+def test_a_lost_connection_is_opened_again() -> None:
+    answers = Answers()
+    with server(answers) as port:
+        smtp = client(port)
+        smtp.send(mail())
+    with server(answers, port=port), contextlib.closing(smtp):
+        smtp.send(mail())
+    assert len(answers.mails) == 2
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    with server(Answers()) as port:
+        smtp = client(port)
+        smtp.send(mail())
+    with pytest.raises(Unavailable, match=f"127.0.0.1:{port}"):
+        smtp.send(mail())
+    with pytest.raises(Unavailable):
+        client(port).send(mail())
+
+
+def test_a_mail_the_server_cannot_carry_is_rejected() -> None:
+    with server(Answers(), enable_SMTPUTF8=False) as port, contextlib.closing(client(port)) as smtp:
+        strange = mail()
+        strange.replace_header("To", "имя@client.example")
+        with pytest.raises(Rejected):
+            smtp.send(strange)
+
+
+@pytest.mark.parametrize(("password", "works"), [("p@ss word", True), ("wrong", False)])
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
+def test_a_login_is_made_and_a_refused_one_is_unavailable(password: str, works: bool) -> None:
+    def check(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=(data.login, data.password) == (b"rasti", b"p@ss word"), handled=False)
+
+    answers = Answers()
+    options = {"authenticator": check, "auth_required": True, "auth_require_tls": False}
+    with server(answers, **options) as port:
+        url = f"smtp://rasti:{password.replace('@', '%40').replace(' ', '%20')}@127.0.0.1:{port}"
+        with contextlib.closing(SmtpServer(SmtpAddress.parse(url))) as smtp:
+            if works:
+                smtp.send(mail())
+            else:
+                with pytest.raises(Unavailable, match="535"):
+                    smtp.send(mail())
+    assert len(answers.mails) == works
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_tls_is_used_and_an_unknown_certificate_refused(
+    scheme: str, trusted: bool, certificate: Path
+) -> None:
+    inside = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    inside.load_cert_chain(certificate)
+    options: dict[str, Any] = (
+        {"ssl_context": inside} if scheme == "smtps" else {"tls_context": inside, "require_starttls": True}
+    )
+    trust = ssl.create_default_context(cafile=certificate) if trusted else None
+    answers = Answers()
+    with server(answers, **options) as port:
+        address = SmtpAddress.parse(f"{scheme}://localhost:{port}")
+        with contextlib.closing(SmtpServer(address, tls=trust)) as smtp:
+            if trusted:
+                smtp.send(mail())
+            else:
+                with pytest.raises(Unavailable, match="SSLCertVerificationError"):
+                    smtp.send(mail())
+    assert len(answers.mails) == trusted
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["smtp://", "http://host", "smtp://host:x", "smtp://u:secret@host/path", "smtp://host:99999", "smtp://u:secret@"],
+)
+def test_a_wrong_url_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(BadInput, match="RASTI_SMTP_URL") as caught:
+        SmtpAddress.parse(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_url_is_read() -> None:
+    assert SmtpAddress.parse("smtp+starttls://me%40here:a%3Ab@mail.example") == SmtpAddress(
+        "smtp+starttls", "mail.example", 587, "me@here", "a:b"
+    )
+    assert SmtpAddress.parse("smtps://mail.example").port == 465
+    assert SmtpAddress.parse("smtp://mail.example:2525").port == 2525
