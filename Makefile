@@ -9,7 +9,7 @@ SOURCES := flows tasks models rasti tests benchmarks docs
 CATALOGUES := $(wildcard rasti/locale/*/LC_MESSAGES/rasti.po)
 PYTEST := $(BIN)/python -m pytest --durations=10 --durations-min=1
 
-.PHONY: help setup run test test-fast lint format bench docs lock clean
+.PHONY: help setup run test test-fast lint format bench mutants docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ format: setup ## Put the code into its standard form
 
 bench: setup ## Print the speed figures
 	@$(BIN)/python -m benchmarks.quick
+
+mutants: setup ## Change each rule's line in a copy and see its test turn red (minutes)
+	@$(BIN)/python -m tests.mutants
 
 docs: setup ## Write docs/cli.md and docs/settings.md anew from the program
 	@$(BIN)/python -m docs.reference

@@ -7,7 +7,7 @@ import gettext
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ast
+
     from babel.messages.catalog import Catalog
 
 SOURCE = "en"
@@ -22,10 +24,15 @@ LANGUAGES = ("ru", SOURCE)
 DEFAULT = "ru"
 
 _LOCALE = Path(__file__).parent / "locale"
-# A message is the first argument of these; errors are translated where they are shown, so their classes stand here too.
-_KEYWORDS = ("_", "RastiError", "BadInput", "NotFound", "Refused", "Conflict", "Forbidden", "Unavailable")
-_METHODS = [("**.py", "python"), ("**.j2", "jinja2")]
 _PACKAGES = ("rasti", "models", "tasks", "flows")
+# A message is the first argument of these. Errors are translated where they are shown, so their classes stand here too.
+_ERRORS = {"RastiError", "BadInput", "NotFound", "Refused", "Conflict", "Forbidden", "Unavailable"}
+_FUNCTIONS = {"_", "marked", "Cause", "Delayed", "Rejected"} | _ERRORS
+# Words that are stored as they are and translated where they are shown, from `rasti.rules.kinds`.
+_WORDS = {
+    *("LeadState", "AttemptEnd", "Verdict", "ContactKind", "Outcome", "ContactEffect"),
+    *("NotRanked", "Skipped", "TenureEnd", "PauseReason"),
+}
 
 
 def _(message: str) -> str:
@@ -82,15 +89,41 @@ def extract() -> "Catalog":
     root = Path(__file__).parents[1]
     template = Catalog(project="rasti", charset="utf-8")
     for package in _PACKAGES:
-        for name, line, message, _comments, context in extract_from_dir(
+        for path in sorted((root / package).rglob("*.py")):
+            for message in _in_python(path.read_text(encoding="utf-8")):
+                template.add(message, locations=[(str(path.relative_to(root)), 0)])
+        found = extract_from_dir(
             str(root / package),
-            method_map=_METHODS,
-            options_map={"**.j2": {"trimmed": "true", "silent": "false"}},
-            keywords={"ngettext": (1, 2), "gettext": None} | dict.fromkeys(_KEYWORDS),
-        ):
-            if message:
-                template.add(message, locations=[(f"{package}/{name}", line)], context=context)
+            method_map=[("**.j2", "jinja2")],
+            options_map={"**.j2": {"silent": "false"}},
+            keywords={"_": None},
+        )
+        for name, _line, message_id, _comments, context in found:
+            template.add(message_id, locations=[(f"{package}/{name}", 0)], context=context)
     return template
+
+
+def _in_python(code: str) -> Iterator[str]:
+    """Babel's own reader takes any text inside the brackets for the message; here it is the first argument itself."""
+    import ast
+
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and node.args:
+            name = getattr(node.func, "id", getattr(node.func, "attr", None))
+            yield from _texts(node.args[0]) if name in _FUNCTIONS else ()
+        elif isinstance(node, ast.ClassDef) and node.name in _WORDS:
+            for statement in node.body:
+                yield from _texts(statement.value) if isinstance(statement, ast.Assign) else ()
+
+
+def _texts(node: "ast.expr") -> Iterator[str]:
+    import ast
+
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from _texts(node.body)
+        yield from _texts(node.orelse)
 
 
 def update() -> None:

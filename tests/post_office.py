@@ -1,7 +1,11 @@
-"""Postmen for tests: what is outside, as an object passed in."""
+"""Postmen and mail servers for tests: what is outside, as an object passed in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.controller import Controller
 
 from rasti.clients.mailbox import KIND_HEADER
 
@@ -31,3 +35,23 @@ class FakePostman:
         """The one mail of a kind."""
         (mail,) = (mail for mail in self.sent if mail[KIND_HEADER] == kind)
         return mail
+
+
+class _Controller(Controller):
+    """Connects to itself, to see that it works, at the port it really has."""
+
+    def _trigger_server(self) -> None:
+        listening: Any = self.server
+        self.port = listening.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+@contextmanager
+def smtp_server(handler: object, port: int = 0, **options: Any) -> Iterator[int]:
+    """A real mail server on this machine with an aiosmtpd handler; yields its port."""
+    controller = _Controller(handler, hostname="127.0.0.1", port=port, server_hostname="localhost", **options)
+    controller.start()
+    try:
+        yield controller.port
+    finally:
+        controller.stop()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from rasti.ledger.rankings import Difference, PublicationView, RankingView
     from rasti.rules.month import Month
 
+_MOST_ROWS = 300  # of a table: more take seconds to draw, and nobody reads them there
+
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help=_("A CSV file, UTF-8, delimiter `;`."))]
 IssuerArgument = Annotated[str, typer.Argument(metavar="ISSUER", help=_("Who issued the invoices."))]
 CodeArgument = Annotated[str, typer.Argument(metavar="CODE", help=_("The partner's code."))]
@@ -154,7 +156,7 @@ def rank(ctx: typer.Context, month: MonthArgument, json: JsonOption = False) -> 
 
 
 def _draw_ranking(console: "Console", view: "RankingView") -> None:
-    from rasti.ledger.rankings import describe_missing
+    from rasti.ledger.months import describe_missing
 
     if not view.complete:
         console.print(_("Incomplete: it cannot be published without a reason."))
@@ -172,9 +174,12 @@ def _draw_ranking(console: "Console", view: "RankingView") -> None:
             entry.kits_sold,
             _(entry.reason.value) if entry.reason else "",
         )
-        for entry in view.entries
+        for entry in view.entries[:_MOST_ROWS]
     ]
     draw_table(console, title, headers, rows)
+    if len(view.entries) > _MOST_ROWS:
+        text = _("The first {shown} of {all} partners; --json prints all.")
+        console.print(text.format(shown=_MOST_ROWS, all=len(view.entries)))
 
 
 def publish(

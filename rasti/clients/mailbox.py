@@ -47,7 +47,7 @@ class Mailbox:
 
     def send(self, mail: EmailMessage) -> None:
         """Write the mail: all of it or nothing, on disk when this returns. Raises Unavailable."""
-        write_letter(self.folder, mail.as_bytes(policy=policy.SMTP))
+        write_letter(self.folder, mail.as_bytes(policy=mail.policy.clone(linesep="\r\n")))
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -118,8 +118,9 @@ def mail_server(folder: Path, port: int, *, host: str = "127.0.0.1") -> Iterator
     class Server(Controller):
         def _trigger_server(self) -> None:
             # The controller connects to itself to see that it works: to the port it really has.
-            self.port = self.server.sockets[0].getsockname()[1]
-            super()._trigger_server()
+            listening: Any = self.server
+            self.port = listening.sockets[0].getsockname()[1]
+            super()._trigger_server()  # type: ignore[no-untyped-call]
 
     # With a name of its own it looks none up in the DNS.
     controller = Server(Keep(), hostname=host, port=port, server_hostname="localhost")

@@ -1,12 +1,13 @@
 """Prefect's HTTP API, the few calls we need: create scheduled runs in bulk, find them, delete them."""
 
 import os
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -15,6 +16,7 @@ from rasti.errors import Unavailable
 MOST_CREATED = 100  # a call of create_flow_run/bulk
 MOST_FOUND = 200  # a page of flow_runs/filter
 MOST_DELETED = 50  # a call of flow_runs/bulk_delete
+BUSY_PAUSES = (0.2, 0.5, 1.0)  # seconds; Prefect on SQLite says 503 while another has the one write lock
 TIMEOUT = httpx.Timeout(20.0, connect=2.0)
 
 
@@ -96,13 +98,13 @@ class PrefectApi:
                 count=len(failed),
                 total=len(runs),
                 deployment=deployment,
-                why=failed[0].get("error"),
+                why=str(failed[0].get("error")).partition("\n")[0],
             )
         return [UUID(result["flow_run_id"]) for result in answer["results"]]
 
     def start_run(self, deployment: str, parameters: dict[str, Any]) -> UUID:
         """Create one run that is due now, as the UI's form does; its id."""
-        body = {"parameters": parameters}
+        body = {"parameters": parameters, "idempotency_key": str(uuid4())}
         return UUID(self._call("POST", f"deployments/{self.deployment_id(deployment)}/create_flow_run", body)["id"])
 
     def existing(self, ids: Collection[UUID]) -> set[UUID]:
@@ -132,6 +134,11 @@ class PrefectApi:
     def _call(self, method: str, path: str, body: object = None) -> Any:
         try:
             response = self._http.request(method, path, json=body)
+            for pause in BUSY_PAUSES:
+                if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    break
+                time.sleep(pause)
+                response = self._http.request(method, path, json=body)
             response.raise_for_status()
             return response.json() if response.content else None
         except httpx.HTTPStatusError as error:

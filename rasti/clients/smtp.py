@@ -147,8 +147,9 @@ class SmtpServer:
             # It closes the connection: too busy, or going down.
             self.close()
             return self._unavailable(_answer(code, answer))
-        kind = Rejected if 500 <= code < 600 else Delayed
-        return kind("The mail server answered {answer}.", answer=_answer(code, answer))
+        if 500 <= code < 600:
+            return Rejected("The mail server answered {answer}.", answer=_answer(code, answer))
+        return Delayed("The mail server answered {answer}.", answer=_answer(code, answer))
 
     def _unavailable(self, why: str) -> Unavailable:
         return Unavailable(

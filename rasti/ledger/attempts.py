@@ -150,8 +150,9 @@ def pause_lead(tx: Tx, lead: Lead, why: PauseReason, attempt: Attempt | None, **
     partner = attempt.partner_code if attempt else None
     about: dict[str, Any] = {"attempt": attempt.id if attempt else None, "pause_reason": why.value, **data}
     tx.audit(Event.LEAD_PAUSED, lead_id=lead.id, partner_code=partner, **about)
-    number = attempt.id if attempt else 0
-    tx.send(MessageKind.ALERT_PAUSED, f"{lead.id}:{number}:{why}", lead_id=lead.id, partner=partner, **about)
+    # Between two pauses of a lead an operator assigned it: the last attempt tells them apart, also while it waits.
+    last = tx.session.execute(select(func.max(col(Attempt.id))).where(col(Attempt.lead_id) == lead.id)).scalar()
+    tx.send(MessageKind.ALERT_PAUSED, f"{lead.id}:{last or 0}:{why}", lead_id=lead.id, partner=partner, **about)
 
 
 def close_lead_within(tx: Tx, lead: Lead, *, why: str, reason: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from rasti.rules.kinds import NotRanked
 from rasti.rules.ranking import Standing
@@ -55,29 +56,34 @@ def _place(standing: Standing | None) -> int | None:
 
 def _own(was: Standing | None, now: Standing | None) -> list[Cause]:
     """What changed about the partner itself."""
-    one = was or now
-    assert one is not None
     causes = []
-    for template, name in (
-        ("billed the month before: {before} -> {after}", "previous_billed"),
-        ("billed in the month: {before} -> {after}", "billed"),
-        ("support kits: {before} -> {after}", "kits_sold"),
-    ):
-        values = [0 if standing is None else getattr(standing, name) for standing in (was, now)]
-        if values[0] != values[1]:
-            shown = [value if name == "kits_sold" else f"{value:.2f}" for value in values]
-            causes.append(Cause(template, {"before": shown[0], "after": shown[1]}))
+    if before_after := _change(was, now, "previous_billed"):
+        causes.append(Cause("billed the month before: {before} -> {after}", before_after))
+    if before_after := _change(was, now, "billed"):
+        causes.append(Cause("billed in the month: {before} -> {after}", before_after))
+    if before_after := _change(was, now, "kits_sold"):
+        causes.append(Cause("support kits: {before} -> {after}", before_after))
     reasons = [None if standing is None else standing.reason for standing in (was, now)]
     if was and now and reasons[0] != reasons[1]:
         causes += _of_reasons(*reasons)
     return causes
 
 
+def _change(was: Standing | None, now: Standing | None, name: str) -> dict[str, str] | None:
+    """The value before and after, if they differ; who was not there was billed nothing."""
+    nothing = 0 if name == "kits_sold" else Decimal("0.00")
+    before, after = (nothing if standing is None else getattr(standing, name) for standing in (was, now))
+    return None if before == after else {"before": str(before), "after": str(after)}
+
+
 # What stands in the partner list or follows from who held the leads; the other reasons follow from the amounts.
 _STATES = {
-    NotRanked.NO_CABINET_ACCESS: ("has no cabinet access", "has cabinet access now"),
-    NotRanked.SUSPENDED: ("suspended", "no longer suspended"),
-    NotRanked.HOLDS_THE_LEADS: ("held the leads of the month", "did not hold the leads of the month"),
+    NotRanked.NO_CABINET_ACCESS: (Cause("has no cabinet access", {}), Cause("has cabinet access now", {})),
+    NotRanked.SUSPENDED: (Cause("suspended", {}), Cause("no longer suspended", {})),
+    NotRanked.HOLDS_THE_LEADS: (
+        Cause("held the leads of the month", {}),
+        Cause("did not hold the leads of the month", {}),
+    ),
 }
 
 
@@ -85,8 +91,8 @@ def _of_reasons(was: NotRanked | None, now: NotRanked | None) -> list[Cause]:
     """Only the first reason in the order of D3 is stored: a later one may have been there before, and says nothing."""
     order = list(NotRanked)
     if now is not None and (was is None or order.index(now) < order.index(was)):
-        return [Cause(_STATES[now][0], {})] if now in _STATES else []
-    return [Cause(_STATES[was][1], {})] if was in _STATES else []
+        return [_STATES[now][0]] if now in _STATES else []
+    return [_STATES[was][1]] if was in _STATES else []
 
 
 def _others(

@@ -25,7 +25,7 @@ _DEPLOYMENTS = {
 
 POLL = 0.5  # seconds between two looks at the outbox
 CHECK_EVERY = 15.0  # seconds between two comparisons with what Prefect has
-LONGEST_PAUSE = 60.0  # seconds between two tries while Prefect cannot be reached
+LONGEST_PAUSE = 15.0  # seconds between two tries while Prefect cannot be reached
 COMPARED = 1000  # runs a comparison
 
 
@@ -93,16 +93,18 @@ def create_runs(book: Book, prefect: PrefectApi, *, limit: int = MOST_CREATED) -
     by_deployment: dict[str, list[WantedRun]] = defaultdict(list)
     for run in wanted.create:
         by_deployment[_DEPLOYMENTS[run.claim.kind]].append(run)
-    created = 0
+    created, trouble = 0, None
     for deployment, batch in by_deployment.items():
         try:
             ids = prefect.create_runs(deployment, [_new_run(run) for run in batch])
         except Unavailable as error:
-            for run in batch:
-                messages.retry(book, run.claim, error=str(error), counts=False)
-            log("prefect.runs_not_created", level=logging.WARNING, deployment=deployment, count=len(batch), why=error)
+            # The same key gives the run that was created after all.
+            messages.release(book, [run.claim for run in batch])
+            trouble = error
             continue
         created += messages.complete_all(book, {run.claim: str(run_id) for run, run_id in zip(batch, ids, strict=True)})
+    if trouble is not None:
+        raise trouble
     return created
 
 

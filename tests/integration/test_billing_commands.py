@@ -82,6 +82,14 @@ def test_without_json_a_person_reads_tables(rasti: Terminal) -> None:
     assert "Nothing is in quarantine" in rasti("quarantine", "list")[1]
 
 
+def test_of_a_very_long_ranking_a_person_sees_the_beginning(rasti: Terminal) -> None:
+    rows = [invoice_row(number=f"N-{number}", partner_code=f"N-{number}") for number in range(320)]
+    rasti.ask("ingest", rasti.file(register(*rows)))
+    out = rasti("rank", "2019-08")[1]
+    assert "The first 300 of 324 partners" in out
+    assert len(rasti.ask("rank", "2019-08")["entries"]) == 324
+
+
 def test_quarantined_rows_are_listed_and_resolved(rasti: Terminal) -> None:
     path = rasti.file(register(invoice_row(amount="oops")))
     status, out, _err = rasti("ingest", path)

@@ -1,6 +1,7 @@
 """Registers dropped into the inbox are read, closed and put away by the step of the flows (D1, D6)."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlmodel import col, select
 from models import InvoiceRevision, MonthClose
 from rasti.errors import Unavailable
 from rasti.ledger.book import Book
+from tasks import opening
 from tasks.invoices import Ingested, ingest_new
 from tests.builders import invoice_row, register
 
@@ -17,14 +19,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def inbox(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def inbox(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The inbox of an installation over this test's database."""
     monkeypatch.setenv("RASTI_HOME", str(tmp_path))
     monkeypatch.setenv("RASTI_DATABASE_URL", database_url)
     monkeypatch.setenv("RASTI_PROGRAMME", str(ROOT / "programme.yaml"))
     folder = tmp_path / "inbox"
     folder.mkdir()
-    return folder
+    yield folder
+    opening._engine(database_url).dispose()  # kept for the life of a worker, not of a test
+    opening._engine.cache_clear()
 
 
 def _drop(inbox: Path, name: str, *rows: str) -> None:

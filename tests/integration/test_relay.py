@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import col, select
 
 from models import Attempt, Message, Partner
-from rasti.clients.mailbox import KIND_HEADER, read_mailbox
+from rasti.clients.mailbox import KIND_HEADER, mail_server, read_mailbox
 from rasti.clients.smtp import Delayed, Rejected
 from rasti.errors import Unavailable
 from rasti.ledger import messages
@@ -294,3 +294,14 @@ def test_an_address_with_a_line_break_fails_alone(book: Book, settings: Settings
     post = FakePostman()
     assert deliver(book, settings, postman=post) == 3
     assert states(book, MessageKind.LEAD_TAKEN) == ["pending"]
+
+
+def test_a_long_russian_subject_gets_through_a_mail_server_whole(book: Book, tmp_path: Path) -> None:
+    won_month(book)
+    lead = arrive(book)
+    with mail_server(tmp_path, 0) as port:
+        deliver(book, Settings(language="ru", smtp_url=f"smtp://127.0.0.1:{port}"))
+    letters = {letter.kind: letter for letter in read_mailbox(tmp_path)}
+    assert letters["welcome"].subject == f"Ваш доступ к 1С в облаке готов (заявка {lead})"
+    assert letters["lead"].to == "winner@partner.example"
+    assert "Здравствуйте, ООО «winner»!" in letters["lead"].text

@@ -46,7 +46,7 @@ def test_the_first_call_needs_all_of_its_checklist_R12(september: Play, forgotte
     incomplete = [item for item in FIRST_CALL if item != forgotten]
     assert september.later(minutes=30).contact(lead, "ALFA", checklist=incomplete)["effect"] == "kept"
 
-    assert past(september, "1h").verdicts(lead)["1h"] == "violated"
+    assert past(september, "1h").verdicts(lead, attempt=0)["1h"] == "violated"
 
 
 @pytest.mark.parametrize("forgotten", FOLLOW_UP)
@@ -73,7 +73,7 @@ def test_the_items_of_two_contacts_do_not_add_up_D12(september: Play) -> None:
     september.later(minutes=10).contact(lead, "ALFA", checklist=FIRST_CALL[:3])
     september.later(minutes=10).contact(lead, "ALFA", checklist=FIRST_CALL[3:])
 
-    assert past(september, "1h").verdicts(lead)["1h"] == "violated"
+    assert past(september, "1h").verdicts(lead, attempt=0)["1h"] == "violated"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_decline_of_the_month_before_does_not_count_in_the_next_D9(september: 
 
 def test_a_past_lead_month_cannot_be_activated_D9(august: Play) -> None:
     august.at("2019-09-30 23:59").publish("2019-08")
-    with august.at("2019-10-01 00:00").refusal("2019-08"):
+    with august.at("2019-10-01 00:00").refusal("2019-09"):
         august.activate("2019-08")
 
     assert august.at("2019-09-30 23:59").activate("2019-08")["holder"] == "ALFA"
@@ -75,7 +75,7 @@ def test_a_past_lead_month_cannot_be_activated_D9(august: Play) -> None:
 def test_the_former_month_cannot_be_switched_after_the_next_was_activated_D9(september: Play) -> None:
     october(september).hand_to_winner("2019-09")
 
-    with september.refusal("2019-08"):
+    with september.refusal("2019-09"):
         september.activate("2019-08", "--switch", "--reason", "too late")
 
 

@@ -1,4 +1,4 @@
-"""What the documents say is so: the reference is current, links lead somewhere, rules name code and tests that exist."""
+"""What the documents say is so: the reference is current, links lead somewhere, rules name what exists."""
 
 import importlib
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.mutants import MUTANTS, Mutant
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -41,9 +42,32 @@ def test_every_rule_has_a_row() -> None:
 def test_a_rule_names_code_and_tests_that_exist(row: list[str]) -> None:
     rule, _meaning, code, tests = row
     for name in re.findall(r"`([\w.]+)`", code):
-        module, _, attribute = name.rpartition(".")
-        assert hasattr(importlib.import_module(module), attribute), f"{rule}: there is no {name}"
+        assert _found(name), f"{rule}: there is no {name}"
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
     assert named or not rule.startswith("D"), f"{rule} names no test"
     for path, test in named:
-        assert re.search(rf"^\s*def {test}\(", (ROOT / path).read_text("utf-8"), re.M), f"{rule}: no {test} in {path}"
+        assert _is_test(path, test), f"{rule}: no {test} in {path}"
+
+
+def test_every_decision_has_a_mutant() -> None:
+    assert {mutant.rule for mutant in MUTANTS} == {f"D{n}" for n in range(1, 18)}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.rule}-{mutant.old.strip()[:30]}")
+def test_a_mutant_changes_a_line_that_is_there_once(mutant: Mutant) -> None:
+    assert (ROOT / mutant.file).read_text("utf-8").count(mutant.old) == 1
+    assert _is_test(*mutant.test.split("::"))
+
+
+def _found(name: str) -> bool:
+    """Whether a dotted name leads to something: a module's function, class, or a method of a class."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return hasattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError:
+        module, _, owner = module.rpartition(".")
+        return hasattr(getattr(importlib.import_module(module), owner), attribute)
+
+
+def _is_test(path: str, test: str) -> bool:
+    return re.search(rf"^\s*def {test}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE) is not None

@@ -2,14 +2,12 @@
 
 import contextlib
 import ssl
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from rasti.clients.smtp import Delayed, Rejected, SmtpAddress, SmtpServer
 from rasti.errors import BadInput, RastiError, Unavailable
+from tests.post_office import smtp_server
 
 ADDRESS = "someone@client.example"
 
@@ -47,23 +46,6 @@ class Answers:
         if "data" not in self.answers:
             self.mails.append(envelope.content)
         return self.answers.get("data", "250 OK")
-
-
-class _Controller(Controller):
-    def _trigger_server(self) -> None:
-        assert self.server is not None
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
-
-
-@contextlib.contextmanager
-def server(answers: Answers, port: int = 0, **options: Any) -> Iterator[int]:
-    controller = _Controller(answers, hostname="127.0.0.1", port=port, server_hostname="localhost", **options)
-    controller.start()
-    try:
-        yield controller.port
-    finally:
-        controller.stop()
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +83,7 @@ def client(port: int, **options: Any) -> SmtpServer:
 
 def test_one_connection_carries_all_mail() -> None:
     answers = Answers()
-    with server(answers) as port, contextlib.closing(client(port)) as smtp:
+    with smtp_server(answers) as port, contextlib.closing(client(port)) as smtp:
         for number in range(3):
             smtp.send(mail(f"Lead {number}"))
     assert len(answers.mails) == 3
@@ -124,7 +106,7 @@ def test_one_connection_carries_all_mail() -> None:
 def test_an_answer_is_one_of_three_errors_without_an_address(
     answers: dict[str, str], error: type[RastiError], codes: str
 ) -> None:
-    with server(Answers(**answers)) as port, contextlib.closing(client(port)) as smtp:
+    with smtp_server(Answers(**answers)) as port, contextlib.closing(client(port)) as smtp:
         with pytest.raises(error) as caught:
             smtp.send(mail())
         assert codes in str(caught.value)
@@ -133,7 +115,7 @@ def test_an_answer_is_one_of_three_errors_without_an_address(
 
 def test_after_a_refused_mail_the_next_one_gets_through() -> None:
     answers = Answers(rcpt="550 unknown")
-    with server(answers) as port, contextlib.closing(client(port)) as smtp:
+    with smtp_server(answers) as port, contextlib.closing(client(port)) as smtp:
         with pytest.raises(Rejected):
             smtp.send(mail())
         answers.answers.clear()
@@ -143,7 +125,7 @@ def test_after_a_refused_mail_the_next_one_gets_through() -> None:
 
 def test_after_a_busy_server_the_next_mail_opens_a_new_connection() -> None:
     answers = Answers(mail="421 busy")
-    with server(answers) as port, contextlib.closing(client(port)) as smtp:
+    with smtp_server(answers) as port, contextlib.closing(client(port)) as smtp:
         with pytest.raises(Unavailable):
             smtp.send(mail())
         answers.answers.clear()
@@ -153,16 +135,16 @@ def test_after_a_busy_server_the_next_mail_opens_a_new_connection() -> None:
 
 def test_a_lost_connection_is_opened_again() -> None:
     answers = Answers()
-    with server(answers) as port:
+    with smtp_server(answers) as port:
         smtp = client(port)
         smtp.send(mail())
-    with server(answers, port=port), contextlib.closing(smtp):
+    with smtp_server(answers, port=port), contextlib.closing(smtp):
         smtp.send(mail())
     assert len(answers.mails) == 2
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:
-    with server(Answers()) as port:
+    with smtp_server(Answers()) as port:
         smtp = client(port)
         smtp.send(mail())
     with pytest.raises(Unavailable, match=f"127.0.0.1:{port}"):
@@ -172,7 +154,7 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 def test_a_mail_the_server_cannot_carry_is_rejected() -> None:
-    with server(Answers(), enable_SMTPUTF8=False) as port, contextlib.closing(client(port)) as smtp:
+    with smtp_server(Answers(), enable_SMTPUTF8=False) as port, contextlib.closing(client(port)) as smtp:
         strange = mail()
         strange.replace_header("To", "имя@client.example")
         with pytest.raises(Rejected):
@@ -187,7 +169,7 @@ def test_a_login_is_made_and_a_refused_one_is_unavailable(password: str, works: 
 
     answers = Answers()
     options = {"authenticator": check, "auth_required": True, "auth_require_tls": False}
-    with server(answers, **options) as port:
+    with smtp_server(answers, **options) as port:
         url = f"smtp://rasti:{password.replace('@', '%40').replace(' ', '%20')}@127.0.0.1:{port}"
         with contextlib.closing(SmtpServer(SmtpAddress.parse(url))) as smtp:
             if works:
@@ -210,7 +192,7 @@ def test_tls_is_used_and_an_unknown_certificate_refused(
     )
     trust = ssl.create_default_context(cafile=certificate) if trusted else None
     answers = Answers()
-    with server(answers, **options) as port:
+    with smtp_server(answers, **options) as port:
         address = SmtpAddress.parse(f"{scheme}://localhost:{port}")
         with contextlib.closing(SmtpServer(address, tls=trust)) as smtp:
             if trusted:

@@ -1,6 +1,6 @@
 """Who plays in the demo: five leads with their clients (invented), and what becomes of each."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from rasti.i18n import _
@@ -42,14 +42,14 @@ _CLIENTS = {
 }
 
 
-def lead_of(role: Role) -> LeadBody:
+def lead_of(role: Role, now: datetime) -> LeadBody:
     """The request of this role's client, made now."""
     name, phone, email, workplaces = _CLIENTS[role]
     return parse_lead(
         {
             "source": SOURCE,
             "source_id": role.value,
-            "requested_at": datetime.now(UTC).isoformat(),
+            "requested_at": now.isoformat(),
             "client": {"name": name, "phone": phone, "email": email},
             "product": "1C:GRM",
             "configuration_url": f"https://grm.example/{role.value}",

@@ -44,6 +44,10 @@ class Play:
             self._call_too_late(cast(dict[str, Any], lead_view(self.book, late.id)))
         return len(leads) < len(Role) or any(lead.state is not LeadState.CLOSED for lead in leads.values())
 
+    def _now(self) -> datetime:
+        with self.book.read() as tx:
+            return tx.now
+
     def _leads(self) -> dict[Role, Lead]:
         with self.book.read() as tx:
             return {Role(lead.source_id): lead for lead in tx.all(select(Lead).where(col(Lead.source) == SOURCE))}
@@ -52,12 +56,12 @@ class Play:
         with self.book.read() as tx:
             tenure = open_tenure(tx)
         holder = tenure.partner_code if tenure else None
-        first_four = [role for role in Role if role is not Role.AFTER_SWITCH]
+        first_four: list[Role] = [role for role in Role if role is not Role.AFTER_SWITCH]
         coming: dict[str | None, list[Role]] = {WINNER: first_four, NEXT: [Role.AFTER_SWITCH]}
         role = next((role for role in coming.get(holder, []) if role not in leads), None)
-        if role is not None and datetime.now(UTC) >= self._last_arrival + BETWEEN_ARRIVALS:
-            receive_lead(replace(self.book, actor="site"), lead_of(role))
-            self._last_arrival = datetime.now(UTC)
+        if role is not None and self._now() >= self._last_arrival + BETWEEN_ARRIVALS:
+            receive_lead(replace(self.book, actor="site"), lead_of(role, self._now()))
+            self._last_arrival = self._now()
 
     def _act(self, role: Role, lead: dict[str, Any]) -> None:
         attempt = next((attempt for attempt in lead["attempts"] if attempt["ended_at"] is None), None)
@@ -75,7 +79,7 @@ class Play:
         """The partner calls while the window is open: begins with one tap, and logs the contact a moment later."""
         this = (lead_id, attempt["number"], checkpoint["kind"])
         opens, due = (datetime.fromisoformat(checkpoint[name]) for name in ("opens_at", "due_at"))
-        now = datetime.now(UTC)
+        now = self._now()
         if this in self._done or not opens + min(THINKING, due - opens) <= now < due:
             return
         partner = attempt["partner"]
@@ -85,7 +89,7 @@ class Play:
             self._calling[this] = now
         elif now >= self._calling[this] + CALLING or now >= due - LAST_MOMENT:
             self._done.add(this)
-            log_contact(book, lead_id, _contact(partner, CheckpointKind(checkpoint["kind"]), outcome))
+            log_contact(book, lead_id, _contact(partner, CheckpointKind(checkpoint["kind"]), outcome, now))
 
     def _call_too_late(self, lead: dict[str, Any]) -> None:
         """The former holder calls when the lead has been taken already."""
@@ -93,18 +97,19 @@ class Play:
         this = (lead["lead"], 1, "late")
         if first is None or first["ended_at"] is None or this in self._done:
             return
-        if datetime.now(UTC) >= datetime.fromisoformat(first["ended_at"]) + THINKING:
+        now = self._now()
+        if now >= datetime.fromisoformat(first["ended_at"]) + THINKING:
             self._done.add(this)
             book = replace(self.book, actor=f"partner:{first['partner']}")
-            log_contact(book, lead["lead"], _contact(first["partner"], CheckpointKind.FIRST_HOUR, "reached"))
+            log_contact(book, lead["lead"], _contact(first["partner"], CheckpointKind.FIRST_HOUR, "reached", now))
 
 
-def _contact(partner: str, kind: CheckpointKind, outcome: str) -> Any:
+def _contact(partner: str, kind: CheckpointKind, outcome: str, now: datetime) -> Any:
     return parse_contact(
         {
             "partner": partner,
             "kind": "call",
-            "happened_at": datetime.now(UTC).isoformat(),
+            "happened_at": now.isoformat(),
             "checklist": sorted(CHECKLISTS[kind]),
             "outcome": outcome,
         }

@@ -33,10 +33,8 @@ class Teller:
                     yield f"{event.at.astimezone(self._zone):%H:%M:%S}  {text}"
 
 
-def _lead(tx: Tx, event: AuditEvent) -> str:
-    lead = tx.session.get(Lead, event.lead_id)
-    role = describe(Role(lead.source_id)) if lead else ""
-    return _("lead {id} ({role})").format(id=event.lead_id, role=role)
+def _lead(event: AuditEvent) -> str:
+    return _("lead {id}").format(id=event.lead_id)
 
 
 def _kind(event: AuditEvent) -> str:
@@ -85,54 +83,56 @@ def _tenure_ended(_tx: Tx, event: AuditEvent) -> str:
 
 
 def _arrived(tx: Tx, event: AuditEvent) -> str:
-    return _("A client asks: {lead}.").format(lead=_lead(tx, event))
+    lead = tx.session.get(Lead, event.lead_id)
+    role = describe(Role(lead.source_id)) if lead else ""
+    return _("A client asks: {lead} ({role}).").format(lead=_lead(event), role=role)
 
 
-def _handed_over(tx: Tx, event: AuditEvent) -> str:
+def _handed_over(_tx: Tx, event: AuditEvent) -> str:
     text = _("{partner} gets {lead}.") if event.data["number"] == 1 else _("{partner} gets {lead}: handed over again.")
-    return text.format(partner=event.partner_code, lead=_lead(tx, event))
+    return text.format(partner=event.partner_code, lead=_lead(event))
 
 
-def _received(tx: Tx, event: AuditEvent) -> str:
+def _received(_tx: Tx, event: AuditEvent) -> str:
     return _("The mail has reached {partner}: the clock of {lead} starts.").format(
-        partner=event.partner_code, lead=_lead(tx, event)
+        partner=event.partner_code, lead=_lead(event)
     )
 
 
-def _contact(tx: Tx, event: AuditEvent) -> str:
+def _contact(_tx: Tx, event: AuditEvent) -> str:
     if event.data["effect"] == ContactEffect.AFTER_END:
         text = _("{partner} calls the client of {lead}: too late, the lead has been taken.")
     elif event.data["outcome"] == Outcome.REFUSED:
         text = _("{partner} calls the client of {lead}: the client refuses.")
     else:
         text = _("{partner} calls the client of {lead}: reached.")
-    return text.format(partner=event.partner_code, lead=_lead(tx, event))
+    return text.format(partner=event.partner_code, lead=_lead(event))
 
 
-def _judged(tx: Tx, event: AuditEvent) -> str | None:
+def _judged(_tx: Tx, event: AuditEvent) -> str | None:
     texts = {
         Verdict.MET: _("{lead}, {kind}: met (judged {judge})."),
         Verdict.VIOLATED: _("{lead}, {kind}: VIOLATED by {partner} (judged {judge})."),
     }
     text = texts.get(Verdict(event.data["verdict"]))
     return text and text.format(
-        lead=_lead(tx, event).capitalize(), kind=_kind(event), partner=event.partner_code, judge=_judge(event)
+        lead=_lead(event).capitalize(), kind=_kind(event), partner=event.partner_code, judge=_judge(event)
     )
 
 
-def _moved(tx: Tx, event: AuditEvent) -> str:
-    return _("{lead} is taken from {partner}.").format(lead=_lead(tx, event).capitalize(), partner=event.partner_code)
+def _moved(_tx: Tx, event: AuditEvent) -> str:
+    return _("{lead} is taken from {partner}.").format(lead=_lead(event).capitalize(), partner=event.partner_code)
 
 
-def _closed(tx: Tx, event: AuditEvent) -> str:
-    return _("{lead} is closed.").format(lead=_lead(tx, event).capitalize())
+def _closed(_tx: Tx, event: AuditEvent) -> str:
+    return _("{lead} is closed.").format(lead=_lead(event).capitalize())
 
 
-def _sent(tx: Tx, event: AuditEvent) -> str | None:
+def _sent(_tx: Tx, event: AuditEvent) -> str | None:
     kind = MessageKind(event.data["kind"])
     if kind is MessageKind.WELCOME:
-        return _("The welcome mail to the client of {lead} is sent.").format(lead=_lead(tx, event))
-    return _("A reminder is sent: {lead}.").format(lead=_lead(tx, event)) if kind is MessageKind.REMINDER else None
+        return _("The welcome mail to the client of {lead} is sent.").format(lead=_lead(event))
+    return _("A reminder is sent: {lead}.").format(lead=_lead(event)) if kind is MessageKind.REMINDER else None
 
 
 _SAY: dict[Event, Callable[[Tx, Any], str | None]] = {
