@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from rasti.rules.month import Month
 
 
+# An announcement to thousands of partners is for the relay: nobody waits at a prompt for that many mails.
+_MOST_MAILS = 1_000
+
+
 @dataclass
 class Options:
     """What stands before the command."""
@@ -126,7 +130,7 @@ def _deliver_own(book: "Book", settings: Any) -> None:
     from rasti.steward.relay import deliver
 
     try:
-        deliver(book, settings, only=list(book.written))
+        deliver(book, settings, only=book.written[:_MOST_MAILS])
     except RastiError as error:
         # The command's own change is committed; the relay will deliver.
         print(

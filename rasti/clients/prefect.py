@@ -73,7 +73,10 @@ class PrefectApi:
         return self._deployments[name]
 
     def create_runs(self, deployment: str, runs: Sequence[NewRun]) -> list[UUID]:
-        """Create scheduled runs, at most 100; their ids in the same order. All of them, or Unavailable."""
+        """Create scheduled runs, at most 100; their ids in the same order. All of them, or Unavailable.
+
+        Some may have been created even then: asked for again with the same keys, the same ones are returned.
+        """
         body = [
             {
                 "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": run.due.isoformat()}},
@@ -87,11 +90,16 @@ class PrefectApi:
             for run in runs
         ]
         try:
-            answer = self._call("POST", f"deployments/{self.deployment_id(deployment)}/create_flow_run/bulk", body)
+            path = f"deployments/{self.deployment_id(deployment)}/create_flow_run/bulk"
+            for pause in (*BUSY_PAUSES, None):
+                results = self._call("POST", path, body)["results"]
+                failed = [result for result in results if not result.get("flow_run_id")]
+                if not failed or pause is None:
+                    break
+                time.sleep(pause)
         except Unavailable:
             self._deployments.pop(deployment, None)  # it may have been made anew, under another id
             raise
-        failed = [result for result in answer["results"] if not result.get("flow_run_id")]
         if failed:
             raise Unavailable(
                 "Prefect did not create {count} of {total} runs of {deployment}: {why}",
@@ -100,7 +108,7 @@ class PrefectApi:
                 deployment=deployment,
                 why=str(failed[0].get("error")).partition("\n")[0],
             )
-        return [UUID(result["flow_run_id"]) for result in answer["results"]]
+        return [UUID(result["flow_run_id"]) for result in results]
 
     def start_run(self, deployment: str, parameters: dict[str, Any]) -> UUID:
         """Create one run that is due now, as the UI's form does; its id."""

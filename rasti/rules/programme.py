@@ -157,7 +157,7 @@ class Programme(_Strict):
 
     timezone: str
     first_month: MonthField
-    last_month: MonthField | None = None
+    last_month: MonthField | None = Month(2020, 11)  # None, an empty value in the file: open end
     rules: tuple[Rules, ...] = Field(min_length=1)
     currency: str = Field("RUB", pattern=r"^[A-Z]{3}$")
     issuers: tuple[str, ...] = ()

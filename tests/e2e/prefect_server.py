@@ -98,6 +98,11 @@ class PrefectServer:
 
         return eventually(answer, what=path).raise_for_status().json()
 
+    def artifact(self, key: str) -> dict[str, Any]:
+        """The newest artifact under a key."""
+        found: list[dict[str, Any]] = self.post("artifacts/latest/filter", {"artifacts": {"key": {"any_": [key]}}})
+        return found[0]
+
     def run_state(self, run_id: object) -> str:
         """A run's state type; empty: there is no such run."""
         return next((run["state_type"] for run in self.api.runs([UUID(str(run_id))])), "")

@@ -1,5 +1,7 @@
 """The monthly run in Prefect, from the register in the inbox to the holder of the leads (R1-R8, D5, D6)."""
 
+from itertools import pairwise
+
 import pytest
 from sqlmodel import col, select
 
@@ -60,7 +62,7 @@ def test_a_month_is_ranked_published_and_activated(prefect: PrefectServer, rasti
         actors = tx.all(select(AuditEvent.actor).where(col(AuditEvent.event) == Event.TENURE_STARTED))
         assert actors == [f"flow-run:{run['id']}"]
 
-    artifact = prefect.post("artifacts/filter", {"artifacts": {"key": {"any_": [f"ranking-{LAST_MONTH}"]}}})[0]
+    artifact = prefect.artifact(f"ranking-{LAST_MONTH}")
     assert all(code in artifact["data"] for code in CAST)
     assert "did not grow" in artifact["data"]
     assert "version" in artifact["description"]
@@ -75,7 +77,7 @@ def test_two_runs_at_once_wait_for_each_other(prefect: PrefectServer, rasti: Ras
     finished = [prefect.finished(run, seconds=200) for run in runs]
     assert {run["state_type"] for run in finished} == {"COMPLETED"}
     spans = sorted((str(run["start_time"]), str(run["end_time"])) for run in finished)
-    assert all(end <= start for (_start, end), (start, _end) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start for (_start, end), (start, _end) in pairwise(spans))
     with rasti.book.read() as tx:
         assert len(tx.all(select(Tenure))) == 1
 
@@ -89,7 +91,7 @@ def test_what_a_rule_refuses_is_a_failed_run_that_says_why(prefect: PrefectServe
 def test_a_month_that_is_none_is_refused_by_the_form(prefect: PrefectServer) -> None:
     from rasti.errors import Unavailable
 
-    with pytest.raises(Unavailable, match="status 409|status 422"):
+    with pytest.raises(Unavailable, match=r"status 4\d\d"):
         prefect.api.start_run("monthly-ranking", {"month": "August"})
 
 

@@ -152,10 +152,9 @@ def test_no_personal_data_is_anywhere_in_prefect(prefect: PrefectServer, rasti: 
 def test_a_lead_shows_where_it_stands(prefect: PrefectServer, rasti: Rasti) -> None:
     lead = neglected_lead(rasti, 6)
     prefect.finished(prefect.api.start_run("lead", {"lead_id": lead}))
-    body = {"artifacts": {"key": {"any_": [f"lead-{lead}"]}}}
-    shown = prefect.post("artifacts/filter", body)
-    assert f"## Lead {lead}: in_work" in shown[0]["data"]
-    assert "| 1 hour |" in shown[0]["data"]
+    shown = prefect.artifact(f"lead-{lead}")["data"]
+    assert f"## Lead {lead}: in_work" in shown
+    assert "| 1 hour |" in shown
 
 
 def test_a_cancelled_run_is_not_begun(prefect: PrefectServer, rasti: Rasti) -> None:

@@ -199,9 +199,7 @@ def test_the_last_tenure_ends_with_the_last_lead_month(book: Book, clock: Movabl
         assert [event.data["reason"] for event in ended] == ["programme_ended"]
 
 
-def test_without_prefect_nothing_waits_for_it(
-    book: Book, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_prefect_nothing_waits_for_it(book: Book, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     won_month(book)
     arrive(book)
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")  # nobody listens there

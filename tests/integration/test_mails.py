@@ -256,9 +256,7 @@ def test_a_message_keeps_its_message_id_and_another_has_another(book: Book, cloc
 
 def test_the_former_holder_hears_why(everything: Book) -> None:
     with everything.read() as tx:
-        ended = tx.all(
-            select(Message).where(col(Message.kind) == MessageKind.TENURE_ENDED).order_by(col(Message.id))
-        )
+        ended = tx.all(select(Message).where(col(Message.kind) == MessageKind.TENURE_ENDED).order_by(col(Message.id)))
         texts = {message.partner_code: text_of(compose(tx, message, settings_in("en"))) for message in ended}
     assert "The regulation was violated" in texts[WINNER]
     assert "You declined" in texts[SECOND]

@@ -77,9 +77,7 @@ def relay_alone(book: Book) -> list[int]:
     return [claim.id for claim in messages.claim(book, "last", limit=100) if messages.complete(book, claim)]
 
 
-def test_a_killed_relays_messages_are_taken_by_another_when_the_lease_is_over(
-    book: Book, clock: MovableClock
-) -> None:
+def test_a_killed_relays_messages_are_taken_by_another_when_the_lease_is_over(book: Book, clock: MovableClock) -> None:
     outbox(book, 1)
     (killed,) = messages.claim(book, "killed")
     clock.advance(LEASE - timedelta(seconds=1))

@@ -73,9 +73,7 @@ def test_a_lead_is_in_the_mail_right_after_its_commit(book: Book, settings: Sett
         assert inbox.came["welcome"].wait(PATIENCE)
 
 
-def test_a_neglected_lead_moves_by_itself(
-    book: Book, settings: Settings, inbox: Inbox, clock: MovableClock
-) -> None:
+def test_a_neglected_lead_moves_by_itself(book: Book, settings: Settings, inbox: Inbox, clock: MovableClock) -> None:
     won_month(book)
     alarm = outbox_alarm(book.engine)
     with steward(book, settings), closing(alarm):
@@ -113,9 +111,7 @@ def test_a_database_that_was_away_is_waited_for(book: Book, settings: Settings, 
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgres"], indirect=True)
-def test_without_tables_the_steward_says_what_to_do(
-    empty_database_url: str, book: Book, settings: Settings
-) -> None:
+def test_without_tables_the_steward_says_what_to_do(empty_database_url: str, book: Book, settings: Settings) -> None:
     from models.engine import open_engine
 
     engine = open_engine(empty_database_url)

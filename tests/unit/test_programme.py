@@ -21,8 +21,12 @@ def test_every_key_but_three_has_the_default_of_the_delivered_file() -> None:
     delivered = load_programme(ROOT / "programme.yaml")
     short = parse_programme(SHORT, source="test")
     assert short.rules == delivered.rules
-    assert short.model_copy(update={"last_month": delivered.last_month}) == delivered
-    assert short.last_month is None
+    assert short == delivered
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_an_empty_last_month_is_an_open_end(empty: object) -> None:
+    assert parse_programme(SHORT | {"last_month": empty}, source="test").ends_at is None
 
 
 def test_rules_apply_from_their_month_on() -> None:

@@ -182,9 +182,7 @@ def test_a_login_is_made_and_a_refused_one_is_unavailable(password: str, works: 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
 @pytest.mark.parametrize("trusted", [True, False])
-def test_tls_is_used_and_an_unknown_certificate_refused(
-    scheme: str, trusted: bool, certificate: Path
-) -> None:
+def test_tls_is_used_and_an_unknown_certificate_refused(scheme: str, trusted: bool, certificate: Path) -> None:
     inside = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     inside.load_cert_chain(certificate)
     options: dict[str, Any] = (

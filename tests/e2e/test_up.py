@@ -1,0 +1,117 @@
+"""`rasti up`: the demo's story, a clean stop, and clear words when a start fails."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.prefect_server import ROOT, free_port
+from tests.e2e.waiting import eventually
+
+
+class Up:
+    """A running `rasti up`."""
+
+    def __init__(self, home: Path, *options: str, **environment: str) -> None:
+        self.port = free_port()
+        self.home = home
+        self.output = home / "output.txt"
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("RASTI_", "PREFECT_"))}
+        settings = {"RASTI_HOME": str(home), "RASTI_LANGUAGE": "en", "PREFECT_SERVER_API_PORT": str(self.port)}
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "rasti.cli.main", "up", *options],
+                env=clean | settings | environment,
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def says(self, text: str) -> bool:
+        assert self.process.poll() is None or text in self.output.read_text(), self.output.read_text()
+        return text in self.output.read_text()
+
+    def left_behind(self) -> list[str]:
+        """Processes that still know this home."""
+        return [
+            command
+            for folder in Path("/proc").iterdir()
+            if folder.name.isdigit() and str(self.home) in _read(folder / "environ")
+            if (command := _read(folder / "cmdline").replace("\0", " ").strip())
+        ]
+
+
+@contextmanager
+def up(home: Path, *options: str, **environment: str) -> Iterator[Up]:
+    running = Up(home, *options, **environment)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.terminate()
+            running.process.wait(60)
+    assert running.left_behind() == []
+
+
+def test_the_demo_ends_well_by_itself(tmp_path: Path) -> None:
+    with up(tmp_path, "--demo", "--exit") as running:
+        status = running.process.wait(240)
+        assert status == 0, running.output.read_text()
+        assert "The story came out as it must" in running.output.read_text()
+        assert running.left_behind() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
+    with up(tmp_path) as running:
+        eventually(lambda: running.says("Ready after"), seconds=120, what="ready")
+        assert len(running.left_behind()) >= 4
+        running.process.send_signal(number)
+        assert running.process.wait(60) == 0
+        assert "Stopped." in running.output.read_text()
+        assert running.left_behind() == []
+
+
+def test_killed_it_leaves_no_orphans(tmp_path: Path) -> None:
+    with up(tmp_path) as running:
+        eventually(lambda: (tmp_path / "logs" / "steward.log").exists(), what="the first processes")
+        running.process.kill()
+        running.process.wait()
+        eventually(lambda: not running.left_behind(), what="all processes ended")
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with up(tmp_path, PREFECT_SERVER_API_PORT=port) as running:
+            assert running.process.wait(60) == 1
+            said = running.output.read_text()
+    assert f"Port {port} on 127.0.0.1" in said
+    assert "PREFECT_SERVER_API_PORT=" in said
+    assert not (tmp_path / "rasti.sqlite3").exists()
+
+
+def test_a_server_that_cannot_start_is_reported_with_its_log(tmp_path: Path) -> None:
+    broken = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////nowhere/at/all.db"}
+    with up(tmp_path, **broken) as running:
+        assert running.process.wait(120) == 1
+        said = running.output.read_text()
+        assert "Prefect server has stopped" in said
+        assert str(tmp_path / "logs" / "prefect-server.log") in said
+        assert running.left_behind() == []
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
