@@ -224,7 +224,7 @@ MUTANTS = [
         "rasti/ledger/fallback.py",
         "    if len(automatic) >= rules_of(tx, attempt).automatic_attempts:\n",
         "    if len(automatic) > rules_of(tx, attempt).automatic_attempts:\n",
-        f"{PROGRAMME}/test_fallback.py::test_the_second_violated_hour_switches_and_pauses_the_lead_D14",
+        "tests/integration/test_pauses.py::test_a_lead_neglected_twice_is_paused_and_a_third_partner_is_not_toppled",
     ),
     Mutant(
         "D14",

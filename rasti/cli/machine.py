@@ -149,6 +149,7 @@ def _environment(settings: "Settings", port: int, api_url: str, mail_port: int |
         "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30",
         "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PYTHONUNBUFFERED": "1",
         # The deployments' pull step, for a stock worker.

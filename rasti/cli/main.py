@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -54,11 +55,16 @@ def build() -> typer.Typer:
     return app
 
 
+@cache
+def _command() -> Any:
+    """The tree of commands; a process that runs several builds it once."""
+    return typer.main.get_command(build())
+
+
 def run(argv: Sequence[str]) -> int:
     """Run one command; its exit status: 0 done, 1 refused by a rule, 2 wrong usage."""
-    command = typer.main.get_command(build())
     try:
-        command.main(args=list(argv), prog_name="rasti")
+        _command().main(args=list(argv), prog_name="rasti")
     except SystemExit as stop:  # Typer prints wrong usage itself
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except RastiError as error:

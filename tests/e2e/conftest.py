@@ -49,6 +49,7 @@ class Rasti:
         programme = {
             "timezone": "Europe/Moscow",
             "first_month": str(LAST_MONTH.shift(-12)),
+            "last_month": None,
             "rules": [{"from": str(LAST_MONTH.shift(-12)), "call_window": "00:00-24:00"}],
         }
         (home / "programme.yaml").write_text(yaml.safe_dump(programme))

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.prefect_server import ROOT, free_port
 from tests.e2e.waiting import eventually
 
@@ -68,14 +66,21 @@ def test_the_demo_ends_well_by_itself(tmp_path: Path) -> None:
         assert running.left_behind() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
+def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     with up(tmp_path) as running:
         eventually(lambda: running.says("Ready after"), seconds=120, what="ready")
         assert len(running.left_behind()) >= 4
-        running.process.send_signal(number)
+        running.process.send_signal(signal.SIGINT)
         assert running.process.wait(60) == 0
         assert "Stopped." in running.output.read_text()
+        assert running.left_behind() == []
+
+
+def test_a_start_that_is_stopped_half_way_leaves_nothing(tmp_path: Path) -> None:
+    with up(tmp_path) as running:
+        eventually(lambda: (tmp_path / "logs" / "steward.log").exists(), what="the first processes")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(60) == 0
         assert running.left_behind() == []
 
 

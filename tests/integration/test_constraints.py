@@ -55,7 +55,7 @@ def ranking(book: Book) -> int:
 
 
 @pytest.fixture
-def lead(book: Book, ranking: int) -> int:  # noqa: ARG001
+def lead(book: Book, ranking: int) -> int:
     """A lead's id."""
     return _write(book, _lead())
 
@@ -228,7 +228,7 @@ def test_a_message_is_sent_exactly_when_it_has_a_time_of_sending(book: Book) -> 
     _refused(book, _message(sent_at=NOW), "ck_message_sent_at_a_time")
 
 
-def test_a_redelivered_lead_is_refused_by_the_database_itself(book: Book, lead: int) -> None:  # noqa: ARG001
+def test_a_redelivered_lead_is_refused_by_the_database_itself(book: Book, lead: int) -> None:
     _refused(book, _lead(), "uq_lead_source")
 
 

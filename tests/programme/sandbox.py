@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg import sql
 from sqlalchemy.engine import URL, make_url
+
+# For many corners of one calculation, and for what never reaches the database: one of the two is enough.
+ON_SQLITE = pytest.mark.parametrize("stage", ["sqlite"], indirect=True)
 
 
 @dataclass(frozen=True)

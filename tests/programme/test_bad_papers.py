@@ -9,8 +9,9 @@ import yaml
 from . import papers
 from .papers import contact_body, lead_body, partner_list, register, row
 from .play import Play
+from .sandbox import ON_SQLITE
 
-pytestmark = pytest.mark.parametrize("stage", ["sqlite"], indirect=True)
+pytestmark = ON_SQLITE
 
 REGISTER = register(row("7", "ALFA", "2019-08-01", "10.00") | {"partner": "Альфа"})
 NOT_A_REGISTER = {

@@ -7,6 +7,7 @@ import pytest
 from .hours import DUE, START, arrived, past
 from .papers import after
 from .play import Play, Refusal
+from .sandbox import ON_SQLITE
 
 
 def test_a_call_that_began_in_time_and_ended_late_counts_D12(september: Play) -> None:
@@ -122,6 +123,7 @@ def test_two_calls_without_answer_and_a_message_meet_the_hour_D12(september: Pla
     assert past(september, "1h").verdicts(lead)["1h"] == "met"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("contacts", "verdict"),
     [

@@ -5,6 +5,7 @@ import pytest
 from .hours import DUE, START, arrived, past
 from .papers import FIRST_CALL, FOLLOW_UP, after
 from .play import Play
+from .sandbox import ON_SQLITE
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 1800, 3600])
@@ -32,6 +33,7 @@ def test_a_verdict_tells_when_and_who_gave_it(september: Play) -> None:
     assert checkpoint["violation"] is None
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("kind", ["call", "email", "meeting", "message"])
 def test_any_kind_of_contact_with_a_complete_checklist_counts_D12(september: Play, kind: str) -> None:
     lead = arrived(september)
@@ -39,6 +41,7 @@ def test_any_kind_of_contact_with_a_complete_checklist_counts_D12(september: Pla
     assert september.later(minutes=30).contact(lead, "ALFA", kind=kind)["effect"] == "counted"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("forgotten", FIRST_CALL)
 def test_the_first_call_needs_all_of_its_checklist_R12(september: Play, forgotten: str) -> None:
     lead = arrived(september)
@@ -49,6 +52,7 @@ def test_the_first_call_needs_all_of_its_checklist_R12(september: Play, forgotte
     assert past(september, "1h").verdicts(lead, attempt=0)["1h"] == "violated"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("forgotten", FOLLOW_UP)
 def test_a_follow_up_needs_all_of_its_own_checklist_R12(september: Play, forgotten: str) -> None:
     lead = arrived(september)
@@ -76,6 +80,7 @@ def test_the_items_of_two_contacts_do_not_add_up_D12(september: Play) -> None:
     assert past(september, "1h").verdicts(lead, attempt=0)["1h"] == "violated"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("hours", "effect"),
     [(1.1, "kept"), (23.99, "kept"), (24, "counted"), (48, "counted"), (72, "counted"), (73, "kept"), (167.9, "kept")],

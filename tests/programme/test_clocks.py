@@ -7,6 +7,7 @@ import pytest
 from .papers import moment, moscow
 from .play import Play, text_of
 from .post_office import PostOffice
+from .sandbox import ON_SQLITE
 
 NOON = "2019-09-03 12:00"  # a Tuesday, in the call window, the tenure is two days old
 DEAD_SMTP = "smtp://127.0.0.1:1"
@@ -191,6 +192,7 @@ def test_once_the_window_was_open_the_clock_is_the_wall_clock_D11(september: Pla
     assert windows(september, lead)["1h"] == ("09-02 03:00", "09-02 04:00")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("began", "arrives", "due"),
     [
@@ -233,6 +235,7 @@ def test_a_contact_at_night_meets_the_first_hour_that_is_open_since_reception_D1
     assert september.at("2019-09-01 10:00:01").settle().verdicts(lead)["1h"] == "met"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("arrives", "due"),
     [
@@ -262,6 +265,7 @@ def test_call_window_applies_always_does_not_change_the_other_due_times_D11(augu
     assert windows(august, lead)["2w"] == ("09-10 23:00", "09-17 23:00")
 
 
+@ON_SQLITE
 def test_working_days_narrow_the_window_of_the_hour_D11(august: Play) -> None:
     holding_since(august, "2019-09-02 12:00", call_window_applies="always", working_days="mon-fri")
 
@@ -278,6 +282,7 @@ def test_working_days_narrow_the_window_that_a_tenure_waits_for_D11(august: Play
     assert windows(august, lead)["1h"] == ("09-01 15:00", "09-02 10:00")
 
 
+@ON_SQLITE
 def test_holidays_of_russia_are_no_working_days_D11(august: Play) -> None:
     """Monday 2019-11-04 is a holiday."""
     august.programme(
@@ -291,6 +296,7 @@ def test_holidays_of_russia_are_no_working_days_D11(august: Play) -> None:
     assert windows(august, lead)["1h"] == ("11-01 19:30", "11-05 09:30")
 
 
+@ON_SQLITE
 def test_the_windows_are_data_and_durations_may_be_written_out_D12(august: Play) -> None:
     holding_since(august, "2019-09-02 12:00", regulation={"1h": [0, "30m"], "3d": ["2h", "1d"], "2w": [48, "3d"]})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .play import Play
+from .sandbox import ON_SQLITE
 
 NOON = "2019-09-03 12:00"
 
@@ -31,6 +32,7 @@ def test_reading_commands_never_write(september: Play) -> None:
     assert september.status()["overdue"] == 1
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "argv",
     [
@@ -48,6 +50,7 @@ def test_wrong_usage_ends_with_two(september: Play, argv: tuple[str, ...]) -> No
         september.do(*argv)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("text", ["yesterday", "2019-09-03T11:01:00", "2019-09-32T00:00:00+03:00"])
 def test_an_instant_that_is_none_is_refused(september: Play, text: str) -> None:
     answer = september.run("--at", text, "status", "--json")
@@ -57,6 +60,7 @@ def test_an_instant_that_is_none_is_refused(september: Play, text: str) -> None:
     assert "Traceback" not in answer.err
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "argv",
     [
@@ -100,9 +104,8 @@ def test_at_may_run_backwards_on_a_sandbox(september: Play) -> None:
     assert september.attempts(later) == september.attempts(earlier) == [("ALFA", None)]
 
 
+@ON_SQLITE
 def test_at_is_refused_on_anything_but_a_sandbox(play: Play, tmp_path: Path) -> None:
-    if "RASTI_DATABASE_URL" in play.environment:
-        pytest.skip("a database without the mark of a sandbox is made on SQLite")
     play.environment["RASTI_HOME"] = str(tmp_path / "production")
     (tmp_path / "production").mkdir()
     assert play.run("db", "upgrade").status == 0
@@ -156,6 +159,7 @@ def test_the_executable_answers_with_json_and_zero(september: Play) -> None:
     assert json.loads(done.stdout)["holder"] == "ALFA"
 
 
+@ON_SQLITE
 def test_the_executable_refuses_with_one_and_a_message(september: Play) -> None:
     done = rasti(september, "--at", "2019-09-03T12:00:00+03:00", "rank", "2019-09", "--json")
 
@@ -164,6 +168,7 @@ def test_the_executable_refuses_with_one_and_a_message(september: Play) -> None:
     assert "Traceback" not in done.stderr
 
 
+@ON_SQLITE
 def test_the_executable_shows_help_and_wrong_usage(september: Play) -> None:
     assert "rank" in rasti(september, "--help").stdout
     assert rasti(september, "nonsense").returncode == 2

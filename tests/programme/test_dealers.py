@@ -11,6 +11,7 @@ import pytest
 
 from .conftest import SCENES, Stage
 from .play import Play
+from .sandbox import ON_SQLITE
 
 DEALERS = Path(__file__).resolve().parents[2] / "examples" / "dealers"
 MONTHS = [f"2011-{month:02}" for month in range(1, 13)]
@@ -62,6 +63,7 @@ def test_the_known_months_of_the_dealers_R1(dealers: Play) -> None:
     assert places(dealers, "2011-12") == [("D011", "54.25"), ("D025", "20.39")]
 
 
+@ON_SQLITE
 def test_every_month_agrees_with_the_spreadsheet_R1_D2(dealers: Play) -> None:
     for month in MONTHS:
         assert places(dealers, month) == oracle(month), month

@@ -5,6 +5,7 @@ import pytest
 from .hours import START, arrived, past
 from .papers import FIRST_CALL, after
 from .play import Play
+from .sandbox import ON_SQLITE
 
 
 @pytest.mark.parametrize("outcome", ["refused", "bought", "do_not_call"])
@@ -155,6 +156,7 @@ def test_what_a_former_holder_hears_from_the_client_pauses_the_lead_D15(septembe
     assert september.at("2019-09-03 12:30").settle().holder() == "BETA"  # BETA's clock has stopped
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("outcome", ["reached", "no_answer", "refused", "bought"])
 def test_other_words_of_a_former_holder_change_nothing_D15(september: Play, outcome: str) -> None:
     lead = arrived(september)

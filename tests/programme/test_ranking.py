@@ -6,6 +6,7 @@ import pytest
 
 from .papers import kits, register, row
 from .play import Play
+from .sandbox import ON_SQLITE
 
 CLOSED = "2019-09-01 12:00"  # 2019-08 has ended
 
@@ -123,6 +124,7 @@ def test_a_month_of_2011_ends_at_midnight_of_its_own_moscow_time_D1(play: Play) 
         play.rank("2011-07")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("previous", "billed", "growth"),
     [
@@ -247,6 +249,7 @@ def test_ranked_entries_come_first_in_order_of_place(play: Play) -> None:
     assert [entry["place"] for entry in entries[2:]] == [None, None]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("billed", "reason"),
     [
@@ -320,6 +323,7 @@ def test_a_programme_file_without_last_month_runs_to_2020_11_R6(august: Play) ->
         august.rank("2020-12")
 
 
+@ON_SQLITE
 def test_no_month_is_a_usage_error_or_a_refusal_but_never_a_crash(august: Play) -> None:
     for text in ("2019-13", "august", "2019-08-01", "19-08"):
         with august.refusal(text, statuses=(1, 2)):

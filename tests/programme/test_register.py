@@ -4,6 +4,7 @@ import pytest
 
 from .papers import bills, kits, partner_list, register, row
 from .play import Play
+from .sandbox import ON_SQLITE
 
 GOOD = row("good", "BETA", "2019-08-02", "100.00")
 
@@ -38,6 +39,7 @@ def books(august: Play) -> Play:
     return august.at("2019-09-01 12:00")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("bad", BAD_ROWS.values(), ids=BAD_ROWS.keys())
 def test_a_malformed_row_is_quarantined_and_the_rest_is_read(books: Play, bad: dict[str, str]) -> None:
     report = books.ingest(register(GOOD, bad, row("good-2", "BETA", "2019-08-03", "1.00")))
@@ -77,6 +79,7 @@ def test_the_quarantine_tells_the_row_the_reason_the_invoice_and_its_months(book
     assert entry["reason"]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "change",
     [{"issued_on": "2019-08-02"}, {"partner_code": "BETA"}, {"period": "2019-07"}, {"status": "cancelled"}],

@@ -86,7 +86,13 @@ SCHEDULES = {
 }
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES.keys())
+ON_BOTH = [
+    *(pytest.param("sqlite", schedule, id=f"sqlite-{name}") for name, schedule in SCHEDULES.items()),
+    pytest.param("postgres", SCHEDULES["out of order"], id="postgres-out of order", marks=pytest.mark.postgres),
+]
+
+
+@pytest.mark.parametrize(("stage", "schedule"), ON_BOTH, indirect=["stage"])
 @pytest.mark.parametrize(("tell", "verdicts"), STORIES.values(), ids=STORIES.keys())
 def test_the_verdict_is_the_same_whenever_it_is_given_D12(
     september: Play, tell: Callable[[Play, int], None], verdicts: dict[str, str], schedule: list[str]

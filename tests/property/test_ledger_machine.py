@@ -228,7 +228,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # One rule for what is rare, so that the steps of every day come more often.
     @rule(
-        what=st.sampled_from(["decline", "suspend", "resume", "resume", "switch"]),
+        what=st.sampled_from(["decline", "suspend", "resume", "switch", "back", "back"]),
         partner=partners,
         month=st.sampled_from([0, 0, -1, 1]),
     )
@@ -243,6 +243,8 @@ class LedgerMachine(RuleBasedStateMachine):
         elif what == "resume":
             self.both(lambda: resume(book, partner, reason="test"), lambda: referee.resume(partner))
         else:
+            if what == "back" and len(referee.world.tenures) > 1:
+                partner = referee.world.tenures[-2]["partner"]
             self.both(lambda: switch_holder(book, partner, reason="test"), lambda: referee.switch(partner))
 
     # --- leads
@@ -364,6 +366,24 @@ class LedgerMachine(RuleBasedStateMachine):
             self.clock.set(max(self.clock.now, times[0]["opens"]))
             self.referee.now = self.clock.now
             self._log(number | 1, None, ("call", "reached", sorted({*FIRST_CALL, *FOLLOW_UP})))
+
+    @precondition(lambda self: any(not attempt["ended"] for attempt in self.referee.world.attempts))
+    @rule(number=pick, acted=st.booleans())
+    def holder_neglects_a_lead(self, number: int, acted: bool) -> None:
+        """The next due time passes without a contact; the leads move on, the lead perhaps, to nobody yet."""
+        attempt = self.any_attempt(number | 1)
+        kind = next((kind for kind, point in attempt["points"].items() if not point["verdict"]), None)
+        if kind is None:
+            return
+        key = (attempt["lead"], attempt["number"], kind)
+        self.clock.set(max(self.clock.now, attempt["points"][kind]["due"] + timedelta(seconds=1)))
+        self.referee.now = self.clock.now
+        judge_checkpoint(self.book, self._ids(Checkpoint)[key])
+        self.referee.judge(attempt["lead"])
+        violation = next((v for v in self.referee.world.violations if v["key"] == key), None)
+        if acted and violation:
+            fall_back(self.book, self._ids(Violation)[key])
+            self.referee.fall_back(violation)
 
     @precondition(lambda self: self.stored["checkpoints"])
     @rule(number=pick, times=st.integers(1, 2))
@@ -509,12 +529,14 @@ def _play(databases: SqliteDatabases | PostgresDatabases, programme: Programme, 
     )
 
 
+@pytest.mark.timeout(1200)
 def test_ledger_follows_the_rules_in_any_order_of_steps(
     sqlite_databases: SqliteDatabases, programme: Programme
 ) -> None:
     _play(sqlite_databases, programme, examples=50, steps=40)
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.postgres
 def test_ledger_on_postgres_follows_them_too(postgres_databases: PostgresDatabases, programme: Programme) -> None:
     _play(postgres_databases, programme, examples=8, steps=30)
