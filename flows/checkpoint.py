@@ -1,11 +1,11 @@
 """A checkpoint is due: its verdict, and what follows from a violation."""
 
-from prefect import flow
+from prefect import flow, tags
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.fallback import fallback
-from rasti.steward.run_names import checkpoint_name, fallback_name
+from rasti.steward.run_names import KIND_WORDS, checkpoint_name, fallback_name, lead_tag
 from tasks.artifacts import show_lead
 from tasks.leads import judge
 from tasks.naming import name_run
@@ -23,9 +23,11 @@ def checkpoint(checkpoint_id: int) -> State[None]:
     if judgement.violation_id is not None:
         # Also when the verdict was known: its fallback may be what is missing.
         name = fallback_name(judgement.lead_id, judgement.violation_id)
-        fallback.with_options(flow_run_name=name)(judgement.violation_id)
+        with tags("fallback", lead_tag(judgement.lead_id)):
+            fallback.with_options(flow_run_name=name)(judgement.violation_id)
     if judgement.judged_now:
         show_lead(judgement.lead_id)
     if judgement.verdict is None:
         return Completed(name="TooEarly", message=f"No verdict before {judgement.not_before}; another run follows.")
-    return Completed(message=f"{judgement.verdict}{'' if judgement.judged_now else ', known already'}.")
+    known = "" if judgement.judged_now else ", known already"
+    return Completed(message=f"Lead {judgement.lead_id}, {KIND_WORDS[judgement.kind]}: {judgement.verdict}{known}.")

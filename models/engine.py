@@ -18,7 +18,7 @@ def open_engine(url: str, *, busy_timeout: float = 10.0) -> Engine:
     """An engine for a SQLite or PostgreSQL URL; `busy_timeout` in seconds is how long SQLite waits for its lock."""
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url, busy_timeout)
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
 
 
 def _open_sqlite(url: str, busy_timeout: float) -> Engine:
@@ -26,7 +26,7 @@ def _open_sqlite(url: str, busy_timeout: float) -> Engine:
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     # isolation_level None: pysqlite starts no transactions by itself, the handler below does.
-    engine = create_engine(url, connect_args={"timeout": busy_timeout, "isolation_level": None})
+    engine = create_engine(url, connect_args={"timeout": busy_timeout, "isolation_level": None}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:

@@ -10,8 +10,9 @@ from rasti.ledger.fallback import FallBack
 from rasti.ledger.rankings import RankingView
 from rasti.ledger.tenures import Activation
 from rasti.ledger.views import lead_view
+from rasti.ledger.violation_view import violation_view
 from rasti.rules.fallback import Skip
-from rasti.rules.kinds import CheckpointKind, NotRanked, Skipped
+from rasti.rules.kinds import CheckpointKind, NotRanked, Skipped, ViolationSource
 from rasti.steward.run_names import KIND_WORDS
 from tasks.opening import open_book
 
@@ -37,6 +38,12 @@ _SKIPPED = {
     Skipped.VIOLATED: "violated the regulation",
 }
 
+_FOUND = {
+    ViolationSource.CHECKPOINT: "the due time passed without a contact that counts",
+    ViolationSource.SPOT_CHECK: "found by a spot check",
+    ViolationSource.OPERATOR: "recorded by an operator; the reason is in the audit trail",
+}
+
 
 def show_ranking(ranking: RankingView) -> None:
     """The version as a table: place, numbers, or the reason why there is no place."""
@@ -55,7 +62,7 @@ def show_ranking(ranking: RankingView) -> None:
     ]
     ranked = sum(1 for entry in entries if entry["place"])
     counts = Counter(_NOT_RANKED[NotRanked(entry["reason"])] for entry in entries if entry["reason"])
-    others = "; ".join(f"{count} {reason}" for reason, count in counts.most_common())
+    others = ", ".join(f"{count} ({reason})" for reason, count in counts.most_common())
     complete = "complete" if ranking.complete else f"**incomplete**: {missing_text(ranking)}"
     more = f" The first {MOST_ROWS} of {len(entries)} are shown." if len(entries) > MOST_ROWS else ""
     create_table_artifact(
@@ -110,16 +117,21 @@ def show_lead(lead_id: int) -> None:
 
 def show_fallback(done: FallBack, handed_over: list[int]) -> None:
     """From whom to whom the leads went, and why."""
+    view = violation_view(open_book()[0], done.violation_id)
+    why = f"**{view.partner}** violated the {KIND_WORDS[view.kind]} checkpoint of lead {done.lead_id}"
+    holder = f"**{done.holder}**" if done.holder else "**nobody**: they wait for an operator"
     if done.switched:
-        what = f"The leads now go to **{done.holder or 'nobody: they wait for an operator'}**."
+        what = f"The leads go from **{view.partner}** to {holder}.\n\n{_skips(view.passed)}"
     else:
-        what = f"The holder stays **{done.holder or 'nobody'}**: this violation calls for no switch, or it was done."
+        what = f"The leads stay with {holder}: this attempt is of no open tenure, the switch was made before."
     leads = ", ".join(map(str, handed_over)) or "none"
     create_markdown_artifact(
         key=f"violation-{done.violation_id}",
-        markdown=f"## Violation {done.violation_id} of lead {done.lead_id}\n\n{what}\n\n"
+        markdown=f"## Violation {done.violation_id}\n\n{why} ({_FOUND[view.source]}).\n\n{what}\n\n"
         f"- Lead {done.lead_id} is {done.lead_state}.\n- Waiting leads handed over now: {leads}.\n\n{_portal()}",
-        description=f"Violation {done.violation_id}: lead {done.lead_id}, holder {done.holder or 'nobody'}",
+        description=f"Lead {done.lead_id}: {view.partner} → {done.holder or 'nobody'}"
+        if done.switched
+        else f"Lead {done.lead_id}: no switch",
     )
 
 

@@ -69,11 +69,15 @@ def _wait_for_prefect(children: Children, api_url: str) -> None:
 
     with prefect_api(api_url) as prefect:
         children.until(prefect.is_up, "The Prefect server")
-        # The worker makes its pool, the deployments need it.
-        children.start("Worker", "prefect", "worker", "start", "--pool", POOL, "--type", WORKER_TYPE, "--name", "rasti")
-        children.until(lambda: prefect.has_pool(POOL), "The worker")
-        prefect_yaml = str(PROJECT / "prefect.yaml")
-        children.run("Deployments", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", prefect_yaml)
+        prefect.make_pool(POOL, WORKER_TYPE)
+    worker = children.start(
+        "Worker",
+        *("prefect", "worker", "start", "--pool", POOL, "--type", WORKER_TYPE, "--name", "rasti"),
+        together=True,
+    )
+    prefect_yaml = str(PROJECT / "prefect.yaml")
+    children.run("Deployments", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", prefect_yaml)
+    children.until(lambda: "started!" in worker.log.read_text(encoding="utf-8"), "The worker")
 
 
 def prefect_port() -> int:

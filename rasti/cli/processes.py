@@ -24,7 +24,9 @@ class Child:
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.name, self.log = name, log
-        with log.open("ab") as output:
+        if log.exists():
+            log.replace(log.with_suffix(".old.log"))
+        with log.open("wb") as output:
             self._process = subprocess.Popen(
                 command,
                 env=environment,

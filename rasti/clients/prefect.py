@@ -19,6 +19,12 @@ MOST_DELETED = 50  # a call of flow_runs/bulk_delete
 BUSY_PAUSES = (0.2, 0.5, 1.0)  # seconds; Prefect on SQLite says 503 while another has the one write lock
 TIMEOUT = httpx.Timeout(20.0, connect=2.0)
 
+# A work pool's job variables: none. The server validates every run that it creates against them.
+MINIMAL_TEMPLATE: dict[str, Any] = {
+    "job_configuration": {"labels": {}},
+    "variables": {"type": "object", "properties": {}},
+}
+
 
 @dataclass(frozen=True)
 class NewRun:
@@ -65,6 +71,12 @@ class PrefectApi:
     def has_pool(self, name: str) -> bool:
         """Whether there is a work pool of this name."""
         return any(pool["name"] == name for pool in self._call("POST", "work_pools/filter", {}))
+
+    def make_pool(self, name: str, worker_type: str) -> None:
+        """A work pool without job variables, if there is none of this name."""
+        if not self.has_pool(name):
+            template = MINIMAL_TEMPLATE
+            self._call("POST", "work_pools/", {"name": name, "type": worker_type, "base_job_template": template})
 
     def deployment_id(self, name: str) -> UUID:
         """The id of one of our deployments, whose flow has the same name."""

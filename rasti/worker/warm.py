@@ -10,6 +10,7 @@ suspending a run, and killing one: a cancelled run that has begun ends after its
 
 import asyncio
 import time
+from copy import deepcopy
 from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
@@ -27,6 +28,8 @@ from prefect.states import Pending
 from prefect.utilities.engine import propose_state
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 from pydantic import BaseModel
+
+from rasti.clients.prefect import MINIMAL_TEMPLATE
 
 THREADS = 8  # runs at once, unless the worker was started with --limit
 DEPLOYMENT_TTL = 60.0  # seconds for which a deployment's entrypoint is believed
@@ -55,7 +58,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     @classmethod
     def get_default_base_job_template(cls) -> dict[str, Any]:
         """No variables: the server validates every run against them, and we use none."""
-        return {"job_configuration": {"labels": {}}, "variables": {"type": "object", "properties": {}}}
+        return deepcopy(MINIMAL_TEMPLATE)
 
     @cached_property
     def _threads(self) -> anyio.CapacityLimiter:

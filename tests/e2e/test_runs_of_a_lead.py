@@ -117,7 +117,7 @@ def test_a_run_that_is_executed_twice_finds_its_work_done(prefect: PrefectServer
     again = prefect.finished(first["id"])
 
     assert again["state_type"] == "COMPLETED"
-    assert again["state"]["message"] == "violated, known already."
+    assert again["state"]["message"] == f"Lead {lead}, 1 hour: violated, known already."
     with rasti.book.read() as tx:
         assert len(tx.all(select(Violation).where(col(Violation.checkpoint_id) == checkpoint.id))) == 1
 

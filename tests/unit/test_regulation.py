@@ -98,7 +98,7 @@ def test_there_is_no_verdict_before_the_due_time_even_if_it_is_met() -> None:
     assert verdict_at(RECEIVED + 30 * MINUTE, call(RECEIVED)) is None
 
 
-@pytest.mark.parametrize("missing", CHECKLISTS[FIRST])
+@pytest.mark.parametrize("missing", sorted(CHECKLISTS[FIRST]))
 def test_the_checklist_has_to_be_complete(missing: ChecklistItem) -> None:
     partial = ContactFact(1, RECEIVED, ContactKind.CALL, Outcome.REACHED, CHECKLISTS[FIRST] - {missing})
     assert verdict_at(RECEIVED + 61 * MINUTE, partial) is Verdict.VIOLATED
