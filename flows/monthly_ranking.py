@@ -40,7 +40,7 @@ def monthly_ranking(
     reporting = month_to_rank(month)
     if reporting is None:
         return Completed(name="Nothing to do", message="The last month that ended is outside the programme.")
-    if activate and is_activated(reporting):
+    if month is None and activate and is_activated(reporting):
         name_run(f"ranking {reporting} · activated already")
         return Completed(name="Nothing to do", message=f"The leads by {reporting} were given already.")
     ingest_new()
@@ -49,7 +49,7 @@ def monthly_ranking(
     show_ranking(ranking)
     if not publish and not activate:
         return Completed(message=f"Version {ranking.version} computed; not published.")
-    if not ranking.complete and not allow_incomplete:
+    if publish and not ranking.complete and not allow_incomplete:
         tell_incomplete(ranking)
         return Completed(name="Incomplete", message=f"Not published, tried again tomorrow: {missing_text(ranking)}.")
     if publish:

@@ -18,6 +18,7 @@ def open_engine(url: str, *, busy_timeout: float = 10.0) -> Engine:
     """An engine for a SQLite or PostgreSQL URL; `busy_timeout` in seconds is how long SQLite waits for its lock."""
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url, busy_timeout)
+    # hide_parameters: a statement's values may be a client's data, and errors end up in logs.
     return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
 
 

@@ -161,6 +161,9 @@ def _environment(settings: "Settings", port: int, api_url: str, mail_port: int |
     }
     if mail_port is not None:
         ours["RASTI_SMTP_URL"] = f"smtp://{HOST}:{mail_port}"
+    password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    if password:
+        ours["PREFECT_API_AUTH_STRING"] = password  # whoever protects the server lets us in
     return {name: value for name, value in os.environ.items() if name != "PREFECT_PROFILE"} | ours
 
 

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, select, tuple_, update
+from sqlalchemy.exc import NoResultFound
 from sqlmodel import col
 
 from models import Checkpoint, Message, Violation
-from rasti.ledger.book import Book
+from rasti.ledger.book import Book, Tx
 from rasti.ledger.messages import Claim
 from rasti.rules.kinds import CheckpointKind, MessageKind, MessageState
 
@@ -40,6 +41,7 @@ class Wanted:
     create: list[WantedRun]
     needless: list[Claim]  # the run would come after its work is done
     not_yet: list[Claim]
+    senseless: list[Claim]  # cannot be understood: an error of ours
 
 
 @dataclass(frozen=True, order=True)
@@ -53,29 +55,38 @@ class CreatedRun:
 
 def wanted_runs(book: Book, claims: Sequence[Claim]) -> Wanted:
     """Which of the claimed messages still ask for a run."""
-    result = Wanted([], [], [])
+    result = Wanted([], [], [], [])
     with book.read() as tx:
         for claim in claims:
-            message = tx.session.get_one(Message, claim.id)
-            key = f"{message.dedupe_key}@{message.created_at.timestamp():.0f}#{claim.data.get(_TRY, 1)}"
-            if claim.kind is MessageKind.RUN_CHECKPOINT:
-                checkpoint = tx.session.get_one(Checkpoint, claim.data["checkpoint"])
-                if checkpoint.verdict is not None:
-                    result.needless.append(claim)
-                else:
-                    due = datetime.fromisoformat(claim.data["due"])
-                    result.create.append(WantedRun(claim, checkpoint.id, checkpoint.kind, due, key))
-            elif claim.kind is MessageKind.RUN_FALLBACK:
-                violation = tx.session.get_one(Violation, claim.data["violation"])
-                if violation.acted_at is not None:
-                    result.needless.append(claim)
-                elif violation.recorded_by.startswith("flow-run:") and tx.now < violation.recorded_at + OWN_FALLBACK:
-                    result.not_yet.append(claim)
-                else:
-                    result.create.append(WantedRun(claim, violation.id, None, tx.now, key))
-            elif claim.kind is MessageKind.RUN_LEAD and claim.lead_id is not None:
-                result.create.append(WantedRun(claim, claim.lead_id, None, tx.now, key))
+            try:
+                _sort(tx, claim, result)
+            except (KeyError, ValueError, NoResultFound):
+                result.senseless.append(claim)  # one of these must not keep the others from their runs
     return result
+
+
+def _sort(tx: Tx, claim: Claim, result: Wanted) -> None:
+    message = tx.session.get_one(Message, claim.id)
+    key = f"{message.dedupe_key}@{message.created_at.timestamp():.0f}#{claim.data.get(_TRY, 1)}"
+    if claim.kind is MessageKind.RUN_CHECKPOINT:
+        checkpoint = tx.session.get_one(Checkpoint, claim.data["checkpoint"])
+        if checkpoint.verdict is not None:
+            result.needless.append(claim)
+        else:
+            due = datetime.fromisoformat(claim.data["due"])
+            result.create.append(WantedRun(claim, checkpoint.id, checkpoint.kind, due, key))
+    elif claim.kind is MessageKind.RUN_FALLBACK:
+        violation = tx.session.get_one(Violation, claim.data["violation"])
+        if violation.acted_at is not None:
+            result.needless.append(claim)
+        elif violation.recorded_by.startswith("flow-run:") and tx.now < violation.recorded_at + OWN_FALLBACK:
+            result.not_yet.append(claim)
+        else:
+            result.create.append(WantedRun(claim, violation.id, None, tx.now, key))
+    elif claim.kind is MessageKind.RUN_LEAD and claim.lead_id is not None:
+        result.create.append(WantedRun(claim, claim.lead_id, None, tx.now, key))
+    else:
+        result.senseless.append(claim)
 
 
 def runs_of_open_checkpoints(book: Book, *, after: CreatedRun | None, limit: int) -> list[CreatedRun]:

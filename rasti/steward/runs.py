@@ -90,6 +90,8 @@ def create_runs(book: Book, prefect: PrefectApi, *, limit: int = MOST_CREATED) -
         messages.void(book, claim)
     for claim in wanted.not_yet:
         messages.retry(book, claim, error="left to the run that recorded the violation", counts=False)
+    for claim in wanted.senseless:
+        messages.give_up(book, claim, error="asks for a run that cannot be understood")
     by_deployment: dict[str, list[WantedRun]] = defaultdict(list)
     for run in wanted.create:
         by_deployment[_DEPLOYMENTS[run.claim.kind]].append(run)
@@ -108,11 +110,13 @@ def create_runs(book: Book, prefect: PrefectApi, *, limit: int = MOST_CREATED) -
     return created
 
 
-def recreate_missing_runs(book: Book, prefect: PrefectApi, cursor: Cursor | None = None) -> int:
+def recreate_missing_runs(
+    book: Book, prefect: PrefectApi, cursor: Cursor | None = None, *, limit: int = COMPARED
+) -> int:
     """Compare the next open checkpoints with Prefect; a run that is gone is asked for again. How many were gone."""
     cursor = cursor or Cursor()
-    known = runs.runs_of_open_checkpoints(book, after=cursor.after, limit=COMPARED)
-    cursor.after = known[-1] if len(known) == COMPARED else None
+    known = runs.runs_of_open_checkpoints(book, after=cursor.after, limit=limit)
+    cursor.after = known[-1] if len(known) == limit else None
     if not known:
         return 0
     there = prefect.existing({run.run_id for run in known})

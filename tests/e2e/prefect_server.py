@@ -90,11 +90,19 @@ class PrefectServer:
             if any(form in file.read_bytes() for form in (text.encode(), escaped))
         ]
 
+    def get(self, path: str) -> Any:
+        """One call of the API that only reads."""
+        return self._call("GET", path, None)
+
     def post(self, path: str, body: object) -> Any:
+        """One call of the API."""
+        return self._call("POST", path, body)
+
+    def _call(self, method: str, path: str, body: object) -> Any:
         """One call of the API; while SQLite's one writer is somebody else, again."""
 
         def answer() -> httpx.Response | None:
-            response = httpx.post(f"{self.url}/{path}", json=body, timeout=30)
+            response = httpx.request(method, f"{self.url}/{path}", json=body, timeout=30)
             return None if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else response
 
         return eventually(answer, what=path).raise_for_status().json()

@@ -82,6 +82,16 @@ def test_two_runs_at_once_wait_for_each_other(prefect: PrefectServer, rasti: Ras
         assert len(tx.all(select(Tenure))) == 1
 
 
+def test_only_the_schedule_publishes_and_activates_by_itself(prefect: PrefectServer) -> None:
+    deployment = prefect.get("deployments/name/monthly-ranking/monthly-ranking")
+    (schedule,) = deployment["schedules"]
+    assert schedule["schedule"]["cron"] == "10 0 * * *"
+    assert schedule["schedule"]["timezone"] == "Europe/Moscow"
+    assert schedule["parameters"] == {"publish": True, "activate": True}
+    assert (deployment["parameters"]["publish"], deployment["parameters"]["activate"]) == (False, False)
+    assert deployment["global_concurrency_limit"]["limit"] == 1
+
+
 def test_what_a_rule_refuses_is_a_failed_run_that_says_why(prefect: PrefectServer) -> None:
     run = run_month(prefect, month=str(LAST_MONTH.next))
     assert run["state_type"] == "FAILED"

@@ -164,3 +164,17 @@ def test_a_cancelled_run_is_not_begun(prefect: PrefectServer, rasti: Rasti) -> N
     state = {"state": {"type": "CANCELLING"}}
     prefect.post(f"flow_runs/{run}/set_state", state)
     assert prefect.finished(run)["state_type"] == "CANCELLED"
+
+
+def test_a_flow_that_cannot_be_loaded_is_a_crashed_run(prefect: PrefectServer) -> None:
+    flow_id = prefect.post("flows/", {"name": "nowhere"})["id"]
+    deployment = {
+        "name": "nowhere",
+        "flow_id": flow_id,
+        "work_pool_name": "rasti",
+        "entrypoint": "flows.nowhere.nowhere",
+    }
+    prefect.post("deployments/", deployment)
+    run = prefect.finished(prefect.api.start_run("nowhere", {}))
+    assert run["state_type"] == "CRASHED"
+    assert "ModuleNotFoundError" in run["state"]["message"]

@@ -1,0 +1,78 @@
+"""Prefect's API as far as we use it, in memory, behind an HTTP transport."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from rasti.clients.prefect import PrefectApi
+
+NAMES = ("lead", "checkpoint", "fallback")
+
+
+@dataclass
+class FakePrefect:
+    """Runs by id; `down` refuses every connection, `busy` answers 503 so many times, `deployed` False knows nothing."""
+
+    runs: dict[UUID, dict[str, Any]] = field(default_factory=dict)
+    down: bool = False
+    busy: int = 0
+    deployed: bool = True
+    calls: list[str] = field(default_factory=list)
+    authorization: str | None = None
+    _deployments: dict[str, UUID] = field(default_factory=lambda: {name: uuid4() for name in NAMES})
+
+    def api(self, auth: str | None = None) -> PrefectApi:
+        """A client that talks to this server."""
+        return PrefectApi("http://prefect.example/api", auth=auth, transport=httpx.MockTransport(self._answer))
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """The runs of this name."""
+        return [run for run in self.runs.values() if run["name"] == name]
+
+    def forget_everything(self) -> None:
+        """The database is deleted; the deployments are made anew, under other ids."""
+        self.runs.clear()
+        self._deployments = {name: uuid4() for name in NAMES}
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/api/")
+        if self.down:
+            raise httpx.ConnectError("connection refused", request=request)
+        self.calls.append(path)
+        self.authorization = request.headers.get("authorization")
+        if self.busy:
+            self.busy -= 1
+            return httpx.Response(503)
+        body = json.loads(request.content) if request.content else None
+        if path == "health":
+            return httpx.Response(200, json=True)
+        if path.startswith("deployments/name/"):
+            if not self.deployed:
+                return httpx.Response(404)
+            return httpx.Response(200, json={"id": str(self._deployments[path.rpartition("/")[2]])})
+        if path.endswith("/create_flow_run/bulk"):
+            return self._create(path, body)
+        wanted = [self.runs[UUID(id)] for id in body["flow_runs"]["id"]["any_"] if UUID(id) in self.runs]
+        if path == "flow_runs/filter":
+            return httpx.Response(200, json=wanted)
+        assert path == "flow_runs/bulk_delete", path
+        assert len(body["flow_runs"]["id"]["any_"]) <= 50
+        scheduled = [run["id"] for run in wanted if run["state_type"] == "SCHEDULED"]
+        for id in scheduled:
+            del self.runs[UUID(id)]
+        return httpx.Response(200, json={"deleted": scheduled})
+
+    def _create(self, path: str, body: list[dict[str, Any]]) -> httpx.Response:
+        if UUID(path.split("/")[1]) not in self._deployments.values():
+            return httpx.Response(404)
+        assert len(body) <= 100
+        results = []
+        for new in body:
+            known = [run for run in self.runs.values() if run["idempotency_key"] == new["idempotency_key"]]
+            run = known[0] if known else new | {"id": str(uuid4()), "state_type": "SCHEDULED"}
+            self.runs[UUID(run["id"])] = run
+            results.append({"flow_run_id": run["id"], "status": "CREATED"})
+        return httpx.Response(200, json={"results": results})
