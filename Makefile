@@ -40,7 +40,7 @@ test: setup ## Run all tests, the fast ones first, then print the speed figures
 	@$(BIN)/python -m benchmarks.quick
 
 test-fast: setup ## Run the tests that need no server
-	$(PYTEST) -n $(JOBS) --dist worksteal tests/unit tests/integration -m "not postgres and not prefect"
+	$(PYTEST) -n $(JOBS) --dist worksteal tests/unit tests/integration tests/portal -m "not postgres and not prefect"
 
 lint: setup ## Check style, types and the direction of imports
 	$(BIN)/ruff check $(SOURCES)

@@ -1,20 +1,26 @@
 """Tables of the application's own database."""
 
-from models.audit import AuditEvent, Installation
-from models.billing import IngestBatch, Invoice, InvoiceLine, InvoiceRevision, MonthClose, QuarantinedRow
+from models.access import ApiToken, IdempotencyKey, Operator, PortalSession, SignInLink, SignInTry
+from models.audit import AuditEvent, Heartbeat, Installation
+from models.billing import IngestBatch, Invoice, InvoiceLine, InvoiceRevision, MonthClose, QuarantinedRow, Upload
 from models.leads import Attempt, Checkpoint, Client, Contact, Lead, Violation
 from models.messages import Message
 from models.partners import Decline, Partner
+from models.profiles import Certificate, PartnerProfile
 from models.rankings import Publication, Ranking, RankingEntry
 from models.tenures import Tenure, Walk
 
 __all__ = [
+    "ApiToken",
     "Attempt",
     "AuditEvent",
+    "Certificate",
     "Checkpoint",
     "Client",
     "Contact",
     "Decline",
+    "Heartbeat",
+    "IdempotencyKey",
     "IngestBatch",
     "Installation",
     "Invoice",
@@ -23,12 +29,18 @@ __all__ = [
     "Lead",
     "Message",
     "MonthClose",
+    "Operator",
     "Partner",
+    "PartnerProfile",
+    "PortalSession",
     "Publication",
     "QuarantinedRow",
     "Ranking",
     "RankingEntry",
+    "SignInLink",
+    "SignInTry",
     "Tenure",
+    "Upload",
     "Violation",
     "Walk",
 ]

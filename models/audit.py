@@ -34,6 +34,13 @@ class Installation(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class Heartbeat(SQLModel, table=True):
+    """When a loop of the steward last finished a round: what the operator's desk and the metrics show."""
+
+    loop: str = Field(primary_key=True, max_length=16)  # relay, guard, runs
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
 def append_only_audit(connection: Connection) -> None:
     """Make the database itself refuse to change or remove an audit event."""
     if connection.dialect.name == "postgresql":

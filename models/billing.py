@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Index, UniqueConstraint, text
+from sqlalchemy import JSON, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.types import BigId, Kopecks, MonthText, UtcDateTime, Word, one_of
@@ -22,6 +22,17 @@ class IngestBatch(SQLModel, table=True):
     file_name: str
     read_at: datetime = Field(sa_type=UtcDateTime)
     counts: dict[str, Any] = Field(sa_type=JSON)
+
+
+class Upload(SQLModel, table=True):
+    """A file that an operator has uploaded and seen a preview of; gone when it is imported or dropped."""
+
+    id: str = Field(primary_key=True, max_length=32)  # random
+    kind: str = Field(max_length=16)  # invoices or partners
+    file_name: str
+    content: bytes = Field(sa_type=LargeBinary)
+    uploaded_by: str
+    uploaded_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class QuarantinedRow(SQLModel, table=True):

@@ -21,6 +21,7 @@ class Partner(SQLModel, table=True):
     email: str
     city: str = ""
     regulation_accepted_on: date | None = None  # R9; a calendar day in the programme's time zone
+    regulation_version: str | None = None  # what was accepted (Rules.regulation_version); none: by import or word
     suspended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     suspended_reason: str | None = None
 

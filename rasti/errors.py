@@ -4,8 +4,10 @@ RastiError
 ├── BadInput      what was given cannot be understood (422)
 ├── NotFound      what was named does not exist (404)
 ├── Refused       understood, but a rule says no (409)
-│   └── Conflict  the same id with another content (409)
+│   ├── Conflict  the same id with another content (409)
+│   └── TooMany   too often in too short a time (429)
 ├── Forbidden     not this caller's business (403)
+├── TooLarge      more bytes than can be taken (413)
 └── Unavailable   the database, a file or a server cannot be used now (503)
 
 A message is a `str.format` template in English plus its values: `str(error)` is English, `error.text(gettext)` is the
@@ -60,10 +62,26 @@ class Conflict(Refused):
     """The same id was used before with another content (D17)."""
 
 
+class TooMany(Refused):
+    """Tried too often; `after` is the number of seconds to wait."""
+
+    status = 429
+
+    def __init__(self, template: str, *, after: int, **values: object) -> None:
+        super().__init__(template, after=after, **values)
+        self.after = after
+
+
 class Forbidden(RastiError):
     """The caller has no business with this."""
 
     status = 403
+
+
+class TooLarge(RastiError):
+    """More bytes than this address takes, or nobody knows how many."""
+
+    status = 413
 
 
 class Unavailable(RastiError):

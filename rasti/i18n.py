@@ -26,7 +26,17 @@ DEFAULT = "ru"
 _LOCALE = Path(__file__).parent / "locale"
 _PACKAGES = ("rasti", "models", "tasks", "flows")
 # A message is the first argument of these. Errors are translated where they are shown, so their classes stand here too.
-_ERRORS = {"RastiError", "BadInput", "NotFound", "Refused", "Conflict", "Forbidden", "Unavailable"}
+_ERRORS = {
+    "RastiError",
+    "BadInput",
+    "NotFound",
+    "Refused",
+    "Conflict",
+    "TooMany",
+    "Forbidden",
+    "TooLarge",
+    "Unavailable",
+}
 _FUNCTIONS = {"_", "marked", "Cause", "Delayed", "Rejected"} | _ERRORS
 # Words that are stored as they are and translated where they are shown, from `rasti.rules.kinds`.
 _WORDS = {
@@ -96,7 +106,7 @@ def extract() -> "Catalog":
             str(root / package),
             method_map=[("**.j2", "jinja2")],
             options_map={"**.j2": {"silent": "false"}},
-            keywords={"_": None},
+            keywords={"_": None, "ngettext": (1, 2)},
         )
         for name, _line, message_id, _comments, context in found:
             template.add(message_id, locations=[(f"{package}/{name}", 0)], context=context)

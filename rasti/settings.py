@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     mail_from: str = Field("rasti@localhost", description="Sender of all mail.")
     operator_email: str = Field("operator@localhost", description="Where alerts to operators go.")
     portal_url: str = Field("http://127.0.0.1:8000", description="Public address of the portal, used in mails.")
+    secret_key: str = Field(
+        "", description="At least 32 characters, the same for all processes; empty: `secret.key` in the home folder."
+    )
+    show_mailbox: bool = Field(
+        False, description="Show the local mailbox, with everybody's mail, at `/mailbox`: for a demo on one machine."
+    )
     guard_grace: float = Field(30.0, ge=0, description="Seconds the guard leaves to the normal path.")
     prefect_runs_per_minute: int = Field(600, ge=1, description="Upper bound on created Prefect runs a minute.")
     language: Literal["ru", "en"] = Field("ru", description="Language of what users see.")
@@ -48,6 +54,13 @@ class Settings(BaseSettings):
         if url and not url.startswith(("smtp://", "smtps://", "smtp+starttls://")):
             raise ValueError("must start with smtp://, smtp+starttls:// or smtps://")
         return url
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_secret(cls, key: str) -> str:
+        if key and len(key) < 32:
+            raise ValueError("must have at least 32 characters")
+        return key
 
     @cached_property
     def database(self) -> str:
@@ -76,10 +89,10 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = f"RASTI_{str(first['loc'][0]).upper()}"
-        # A URL may hold a password: it is not repeated.
+        # A URL may hold a password, and the secret is one: they are not repeated.
         raise BadInput(
             "Setting {name} is wrong: {why} (it is {value!r}).",
             name=name,
             why=first["msg"].removeprefix("Value error, "),
-            value="…" if name.endswith("_URL") else first.get("input"),
+            value="…" if name.endswith(("_URL", "_KEY")) else first.get("input"),
         ) from error

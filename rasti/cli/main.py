@@ -12,7 +12,7 @@ from rasti.cli.context import Options, parse_instant
 from rasti.errors import RastiError
 from rasti.i18n import _
 
-_MODULES = ("billing", "tenures", "leads", "steward", "up", "database")
+_MODULES = ("billing", "tenures", "leads", "steward", "portal", "up", "database")
 
 
 def build() -> typer.Typer:
@@ -30,6 +30,7 @@ def build() -> typer.Typer:
         "lead": typer.Typer(no_args_is_help=True, help=_("Leads and their attempts.")),
         "violation": typer.Typer(no_args_is_help=True, help=_("Violations of the regulation.")),
         "tenure": typer.Typer(no_args_is_help=True, help=_("Who holds the leads.")),
+        "operator": typer.Typer(no_args_is_help=True, help=_("Who works at the operators' desk.")),
         "db": typer.Typer(no_args_is_help=True, help=_("The database.")),
     }
 

@@ -28,10 +28,11 @@ FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(minutes=15)
 MOST_TRIES = 25  # with these delays about five hours
 
-# A lead's clock waits for its mail, and the client for the welcome (R10, R11); everything else waits for them.
+# A lead's clock waits for its mail, the client for the welcome (R10, R11), somebody at a screen for the link to sign
+# in; everything else waits for them.
 _URGENCY = case(
     (col(Message.kind) == MessageKind.LEAD, 0),
-    (col(Message.kind) == MessageKind.WELCOME, 1),
+    (col(Message.kind).in_([MessageKind.WELCOME, MessageKind.SIGN_IN]), 1),
     else_=2,
 )
 

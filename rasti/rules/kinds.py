@@ -156,6 +156,21 @@ class ViolationSource(StrEnum):
     OPERATOR = "operator"
 
 
+class Role(StrEnum):
+    """Who is signed in."""
+
+    PARTNER = "partner"
+    OPERATOR = "operator"
+
+
+class TokenScope(StrEnum):
+    """What a token of the API may do."""
+
+    LEADS_WRITE = "leads:write"
+    CONTACTS_WRITE = "contacts:write"
+    READ = "read"
+
+
 class Channel(StrEnum):
     """Where a message goes."""
 
@@ -181,6 +196,7 @@ class MessageKind(StrEnum):
     TENURE_STARTED = "tenure_started"
     TENURE_ENDED = "tenure_ended"
     TOP_THREE = "top_three"  # R4
+    SIGN_IN = "sign_in"  # the link that opens the section "Lead generation"
     # to the client
     WELCOME = "welcome"  # R11
     # to operators
@@ -211,11 +227,22 @@ class Event(StrEnum):
     PARTNER_SUSPENDED = "partner.suspended"
     PARTNER_RESUMED = "partner.resumed"
     PARTNER_DECLINED = "partner.declined"
+    PROFILE_CHANGED = "profile.changed"
+    SIGN_IN_REQUESTED = "sign_in.requested"
+    SIGNED_IN = "session.started"
+    SIGNED_OUT = "session.ended"
+    OPERATOR_ADDED = "operator.added"
+    OPERATOR_DISABLED = "operator.disabled"
+    TOKEN_ADDED = "token.added"
+    TOKEN_REVOKED = "token.revoked"
+    RUN_REQUESTED = "run.requested"
     TENURE_STARTED = "tenure.started"
     TENURE_ENDED = "tenure.ended"
     LEADS_EXHAUSTED = "leads.exhausted"
     LEAD_ARRIVED = "lead.arrived"
     LEAD_ATTACHED = "lead.attached"
+    LEAD_DETACHED = "lead.detached"
+    CLIENT_CORRECTED = "client.corrected"
     LEAD_HANDED_OVER = "lead.handed_over"
     LEAD_RECEIVED = "lead.received"
     LEAD_MOVED = "lead.moved"

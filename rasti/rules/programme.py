@@ -151,6 +151,20 @@ class Rules(_Strict):
         """SHA-256 of these rules, stored with every ranking."""
         return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()
 
+    @cached_property
+    def regulation_version(self) -> str:
+        """What a partner accepts (R9), as 12 hexadecimal digits: another when any of its terms is another."""
+        terms = {
+            "regulation",
+            "call_window",
+            "call_window_applies",
+            "working_days",
+            "holidays",
+            "completion",
+            "no_answer",
+        }
+        return hashlib.sha256(self.model_dump_json(include=terms).encode()).hexdigest()[:12]
+
 
 class Programme(_Strict):
     """The programme: its months and its rules by the month from which they apply."""

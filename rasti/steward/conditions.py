@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlmodel import col, select
 
-from models import Attempt, Checkpoint, Lead, Message
+from models import Attempt, Checkpoint, Lead, Message, SignInLink
 from rasti.ledger.book import Tx
 from rasti.ledger.verdicts import is_satisfied
 from rasti.rules.kinds import LeadState, MessageKind, MessageState
@@ -47,10 +47,16 @@ def _lead_is_paused(tx: Tx, message: Message) -> bool:
     return tx.session.get_one(Lead, message.lead_id).state is LeadState.PAUSED
 
 
+def _link_opens(tx: Tx, message: Message) -> bool:
+    link = tx.session.get_one(SignInLink, message.data["link"])
+    return link.used_at is None and link.expires_at > tx.now
+
+
 _CONDITIONS: dict[MessageKind, Callable[[Tx, Message], bool]] = {
     MessageKind.LEAD: _attempt_is_open,
     MessageKind.REMINDER: _is_still_to_do,
     MessageKind.ALERT_UNDELIVERED: _is_undelivered,
     MessageKind.ALERT_WELCOME_LATE: _welcome_is_late,
     MessageKind.ALERT_PAUSED: _lead_is_paused,
+    MessageKind.SIGN_IN: _link_opens,
 }

@@ -17,17 +17,20 @@ from models import (
     Partner,
     Ranking,
     RankingEntry,
+    SignInLink,
     Tenure,
     Walk,
 )
 from rasti.i18n import translator
 from rasti.ledger.attempts import checkpoints_of, open_attempt, rules_of
 from rasti.ledger.book import Tx
+from rasti.ledger.sign_in import link_token
 from rasti.rules.call_window import CallWindow
 from rasti.rules.kinds import CHECKLISTS, ChecklistItem, CheckpointKind, MessageKind
 from rasti.rules.month import Month
 from rasti.rules.programme import Programme, Rules
 from rasti.rules.regulation import Window, checkpoint_windows, clock_start
+from rasti.secret import Secret
 
 Facts = tuple[str | None, dict[str, Any]]  # the address (none: operators) and what the templates need
 
@@ -41,6 +44,7 @@ class Letterhead:
     language: str
     portal: str
     programme: Programme
+    secret: Callable[[], Secret]
 
     def when(self, instant: datetime, *, rules: Rules | None = None) -> str:
         """An instant in the programme's time zone; to the second where the regulation counts seconds."""
@@ -66,6 +70,9 @@ class Letterhead:
 
     def leads_link(self) -> str:
         return f"{self.portal}/leads"
+
+    def sign_in_link(self, link_id: str) -> str:
+        return f"{self.portal}/sign-in/{link_token(self.secret(), link_id)}"
 
 
 def _lead(tx: Tx, message: Message, head: Letterhead) -> Facts:
@@ -127,6 +134,17 @@ def _welcome(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG0
     attempt = open_attempt(tx, lead.attached_to or lead.id)
     caller = tx.session.get_one(Partner, attempt.partner_code).name if attempt else None
     return client.email, {"lead": lead, "client": client, "caller": caller}
+
+
+def _sign_in(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    link = tx.session.get_one(SignInLink, message.data["link"])
+    partner = tx.session.get_one(Partner, link.partner_code)
+    return partner.email, {
+        "partner": partner,
+        "link": head.sign_in_link(link.id),
+        "until": head.when(link.expires_at),
+        "zone": head.zone(),
+    }
 
 
 def _lead_repeated(tx: Tx, message: Message, head: Letterhead) -> Facts:
@@ -287,6 +305,7 @@ FACTS: dict[MessageKind, Callable[[Tx, Message, Letterhead], Facts]] = {
     MessageKind.TENURE_STARTED: _tenure_started,
     MessageKind.TENURE_ENDED: _tenure_ended,
     MessageKind.TOP_THREE: _top_three,
+    MessageKind.SIGN_IN: _sign_in,
     MessageKind.WELCOME: _welcome,
     MessageKind.ALERT_EXHAUSTED: _alert_exhausted,
     MessageKind.ALERT_UNDELIVERED: _alert_undelivered,

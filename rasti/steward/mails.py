@@ -20,6 +20,7 @@ from models import Message
 from rasti.clients.mailbox import KIND_HEADER, LEAD_HEADER, NUMBER_HEADER, RECIPIENT_HEADER
 from rasti.i18n import catalogue
 from rasti.ledger.book import Tx
+from rasti.secret import load_secret
 from rasti.settings import Settings
 from rasti.steward.mail_facts import FACTS, Letterhead
 
@@ -44,7 +45,7 @@ _WHOLE_SUBJECT = _WholeSubject()
 
 def compose(tx: Tx, message: Message, settings: Settings) -> EmailMessage:
     """The mail of a message, as things stand now. The same message has the same Message-ID however often it is made."""
-    head = Letterhead(settings.language, settings.portal_url.rstrip("/"), tx.programme)
+    head = Letterhead(settings.language, settings.portal_url.rstrip("/"), tx.programme, lambda: load_secret(settings))
     to, facts = FACTS[message.kind](tx, message, head)
     rendered = render(message.kind.value, settings.language, facts)
     mail = EmailMessage(policy=_WHOLE_SUBJECT)

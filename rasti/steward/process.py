@@ -11,6 +11,7 @@ from models.wake import outbox_alarm
 from rasti.clients.programme_file import load_programme
 from rasti.errors import RastiError
 from rasti.ledger.book import Book
+from rasti.ledger.heartbeats import beat
 from rasti.ledger.messages import anything_due
 from rasti.logs import log
 from rasti.rules.kinds import Channel
@@ -22,6 +23,20 @@ RELAY_EVERY = 1.0  # seconds; new messages wake the relay, this is for those who
 GUARD_EVERY = 2.0
 FIRST_PAUSE = 1.0  # after a failed round
 LONGEST_PAUSE = 30.0
+BEAT_EVERY = 10.0
+
+
+class Pulse:
+    """Notes that a loop finishes its rounds, a few times a minute: the operator's desk shows when it did last."""
+
+    def __init__(self, book: Book, loop: str) -> None:
+        self._book, self._loop = book, loop
+        self._next = 0.0
+
+    def beat(self) -> None:
+        if time.monotonic() >= self._next:
+            beat(self._book, self._loop)
+            self._next = time.monotonic() + BEAT_EVERY
 
 
 def run_steward(settings: Settings, stop: threading.Event, *, ready: threading.Event | None = None) -> None:
@@ -85,9 +100,11 @@ def _keep_going(name: str, loop: Callable[[], None], stop: threading.Event) -> N
 def _relay(book: Book, settings: Settings, stop: threading.Event) -> None:
     post = open_postman(settings)
     alarm = outbox_alarm(book.engine)
+    pulse = Pulse(book, "relay")
     try:
         while not stop.is_set():
             deliver(book, settings, postman=post, stop=stop)
+            pulse.beat()
             alarm.wait(stop, RELAY_EVERY)
     finally:
         alarm.close()
@@ -95,8 +112,10 @@ def _relay(book: Book, settings: Settings, stop: threading.Event) -> None:
 
 
 def _guard(book: Book, settings: Settings, stop: threading.Event) -> None:
+    pulse = Pulse(book, "guard")
     while not stop.is_set():
         guard_round(book, grace=timedelta(seconds=settings.guard_grace))
+        pulse.beat()
         stop.wait(GUARD_EVERY)
 
 

@@ -18,11 +18,13 @@ from rasti.ledger.contacts import log_contact
 from rasti.ledger.desk import assign_lead, close_lead
 from rasti.ledger.fallback import fall_back, violations_to_act_on
 from rasti.ledger.leads import receive_lead
+from rasti.ledger.sign_in import request_link
 from rasti.ledger.tenures import decline, switch_holder
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.rules.bodies import parse_contact, parse_lead
 from rasti.rules.kinds import Channel, MessageKind
 from rasti.rules.programme import Programme
+from rasti.secret import Secret
 from rasti.settings import Settings
 from rasti.steward.mail_facts import FACTS
 from rasti.steward.mails import compose
@@ -47,7 +49,12 @@ NAME = "Иван <b>Петров</b> & Ко"
 
 
 def settings_in(language: Any) -> Settings:
-    return Settings(language=language, portal_url="https://leads.vendor.example/", operator_email="ops@vendor.example")
+    return Settings(
+        language=language,
+        portal_url="https://leads.vendor.example/",
+        operator_email="ops@vendor.example",
+        secret_key="0123456789" * 4,
+    )
 
 
 def composed(book: Book, kind: MessageKind, language: str = "en") -> EmailMessage:
@@ -94,6 +101,7 @@ def everything(book: Book, clock: MovableClock) -> Book:
             {"what": "no_invoices", "month": "2019-08"},
         ]
         tx.send(MessageKind.ALERT_INCOMPLETE, "2019-08:1", month="2019-08", missing=missing)
+    request_link(book, f"{WINNER}@partner.example", sender="test", secret=Secret("0123456789" * 4))
     return book
 
 

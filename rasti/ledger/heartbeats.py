@@ -1,0 +1,25 @@
+"""When each loop of the steward last finished a round."""
+
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import select
+
+from models import Heartbeat
+from rasti.ledger.book import Book
+
+
+def beat(book: Book, loop: str) -> None:
+    """The loop has finished a round now."""
+    with book.write() as tx:
+        done = tx.session.execute(
+            update(Heartbeat).where(Heartbeat.loop == loop).values(seen_at=tx.now)  # type: ignore[arg-type]
+        )
+        if not done.rowcount:  # type: ignore[attr-defined]
+            tx.session.merge(Heartbeat(loop=loop, seen_at=tx.now))
+
+
+def heartbeats(book: Book) -> dict[str, datetime]:
+    """The last round of each loop that ever finished one."""
+    with book.read() as tx:
+        return {row.loop: row.seen_at for row in tx.all(select(Heartbeat))}

@@ -1,0 +1,73 @@
+"""The local mailbox as pages: what partner, client and operator received, in a demo on one machine."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, Response
+
+from rasti.clients.mailbox import Letter, read_letter
+from rasti.errors import NotFound
+from rasti.portal.pages import page
+from rasti.portal.site import TheSite
+
+router = APIRouter()
+
+_SHOWN = 200
+OPERATOR_FILE = "demo-operator.json"  # name, password and one-time secret of the demo's operator
+# A mail brings its own styles and nothing else; its links open a page of their own.
+_MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+)
+
+
+@router.get("/mailbox")
+def letters(request: Request, site: TheSite) -> Response:
+    """All mail, the newest first, and how to sign in as the demo's operator."""
+    paths = sorted(site.settings.mailbox.glob("*.eml"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = [read_letter(path) for path in paths[:_SHOWN]]
+    operator = DemoOperator.read(site.settings.home / OPERATOR_FILE)
+    return page(request, "mailbox/letters.html.j2", letters=found, more=len(paths) - len(found), operator=operator)
+
+
+@router.get("/mailbox/{name}")
+def letter(request: Request, site: TheSite, name: str) -> Response:
+    """One mail."""
+    return page(request, "mailbox/letter.html.j2", letter=_letter(site.settings.mailbox, name))
+
+
+@router.get("/mailbox/{name}/html")
+def body(site: TheSite, name: str) -> Response:
+    """What a mail program shows of it, in a frame that can do nothing."""
+    html = _letter(site.settings.mailbox, name).html.replace("<head>", '<head><base target="_top">', 1)
+    headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+    return HTMLResponse(html, headers=headers)
+
+
+def _letter(folder: Path, name: str) -> Letter:
+    path = folder / name
+    if path.parent != folder or path.suffix != ".eml" or not path.is_file():
+        raise NotFound("There is no such page.")
+    return read_letter(path)
+
+
+class DemoOperator:
+    """The operator that the demo made: shown, because who plays has no phone with the one-time codes."""
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.name: str = facts["name"]
+        self.password: str = facts["password"]
+        self._secret: str = facts["totp_secret"]
+
+    @classmethod
+    def read(cls, path: Path) -> "DemoOperator | None":
+        return cls(json.loads(path.read_text("utf-8"))) if path.is_file() else None
+
+    @cached_property
+    def code(self) -> str:
+        import pyotp
+
+        return str(pyotp.TOTP(self._secret).now())
