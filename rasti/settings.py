@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rasti.errors import BadInput
 
 # Read by pydantic-settings of Prefect or by our own tests, not settings of the application.
-_NOT_OURS = {"RASTI_TEST_POSTGRES_URL"}
+_NOT_OURS = {"RASTI_TEST_POSTGRES_URL", "RASTI_TEST_PICTURES"}
 
 
 class Settings(BaseSettings):

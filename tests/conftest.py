@@ -24,7 +24,7 @@ NEEDED = ("postgres", "prefect", "browser")
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads the settings of whoever runs it."""
     for name in list(os.environ):
-        if name.startswith("RASTI_") and name != "RASTI_TEST_POSTGRES_URL":
+        if name.startswith("RASTI_") and not name.startswith("RASTI_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from rasti.cli.processes import Children
 from rasti.errors import BadInput, Unavailable
+from rasti.i18n import _
 
 if TYPE_CHECKING:
     from rasti.settings import Settings
@@ -19,6 +21,8 @@ POOL = "rasti"
 WORKER_TYPE = "rasti-warm"
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4200
+PORTAL_PORT = 8000
+STEWARD, PORTAL = "Steward", "Portal"
 PROJECT = Path(__file__).parents[2]
 
 
@@ -32,6 +36,13 @@ class Machine:
     logs: Path
     ui_url: str
     api_url: str
+    portal_url: str
+
+    def reload(self) -> None:
+        """Start anew what has read the programme; the worker's runs read it each time."""
+        for name in (STEWARD, PORTAL):
+            self.children.restart(name)
+        self.children.until(lambda: is_up(self.portal_url), "The portal")
 
 
 @contextlib.contextmanager
@@ -40,8 +51,8 @@ def running_machine(settings: "Settings") -> Iterator[Machine]:
 
     Raises Unavailable: a port is taken, a process stopped or was not ready in time; RastiError: the settings.
     """
-    port = prefect_port()
-    check_port(port)
+    port, portal = prefect_port(), portal_port(settings)
+    check_ports(settings)
     _migrate(settings)
     ui_url = f"http://{HOST}:{port}"
     api_url = f"{ui_url}/api"
@@ -56,12 +67,14 @@ def running_machine(settings: "Settings") -> Iterator[Machine]:
             stack.enter_context(mail_server(settings.mailbox, mail_port))
         stack.enter_context(children)
         children.start("Prefect server", "prefect", "server", "start", "--host", HOST, "--port", str(port))
-        children.start("Steward", "rasti.cli.main", "steward")
-        # --- The portal starts here, as one more child. ---
+        children.start(STEWARD, "rasti.cli.main", "steward")
+        children.start(PORTAL, "rasti.cli.main", "portal", "--host", HOST, "--port", str(portal), together=True)
         os.environ.update(environment)
         _wait_for_prefect(children, api_url)
+        portal_url = f"http://{HOST}:{portal}"
+        children.until(lambda: is_up(portal_url), "The portal")
         mailbox = None if settings.smtp_url else settings.mailbox.resolve()
-        yield Machine(children, settings.home.resolve(), mailbox, logs, ui_url, api_url)
+        yield Machine(children, settings.home.resolve(), mailbox, logs, ui_url, api_url, portal_url)
 
 
 def _wait_for_prefect(children: Children, api_url: str) -> None:
@@ -106,20 +119,43 @@ def stop_on_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def check_port(port: int) -> None:
-    """Raises Unavailable: something listens on Prefect's port already."""
+def portal_port(settings: "Settings") -> int:
+    """Where the portal will listen: the port of RASTI_PORTAL_URL if that is on this machine, else 8000."""
+    url = urlsplit(settings.portal_url)
+    return url.port if url.hostname in (HOST, "localhost") and url.port else PORTAL_PORT
+
+
+def is_up(portal_url: str) -> bool:
+    """Whether the portal answers."""
+    import httpx
+
+    try:
+        return httpx.get(f"{portal_url}/sign-in", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def check_ports(settings: "Settings") -> None:
+    """Raises Unavailable: something listens already where Prefect or the portal would."""
+    port, portal = prefect_port(), portal_port(settings)
+    _check_port(port, _("the Prefect server"), f"PREFECT_SERVER_API_PORT={port + 1} rasti up")
+    _check_port(portal, _("the portal"), f"RASTI_PORTAL_URL=http://{HOST}:{portal + 1} rasti up")
+
+
+def _check_port(port: int, who: str, remedy: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
             raise Unavailable(
-                "Port {port} on {host}, where the Prefect server would listen, is taken: {why}. Stop what listens "
-                "there (another `rasti up`?), or choose another port: PREFECT_SERVER_API_PORT={other} rasti up",
+                "Port {port} on {host}, where {who} would listen, is taken: {why}. Stop what listens there (another "
+                "`rasti up`?), or choose another port: {remedy}",
                 port=port,
                 host=HOST,
+                who=who,
                 why=error.strerror,
-                other=port + 1,
+                remedy=remedy,
             ) from error
 
 

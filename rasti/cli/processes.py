@@ -23,7 +23,7 @@ class Child:
     """A process in a group of its own, so that Ctrl-C reaches us alone and its own children end with it."""
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-        self.name, self.log = name, log
+        self.name, self.log, self._command, self._environment = name, log, command, environment
         if log.exists():
             log.replace(log.with_suffix(".old.log"))
         with log.open("wb") as output:
@@ -55,6 +55,10 @@ class Child:
                 log=self.log,
                 tail=_tail(self.log),
             )
+
+    def again(self) -> "Child":
+        """The same command anew; this one has ended."""
+        return Child(self.name, self._command, self._environment, self.log)
 
     def terminate(self) -> None:
         self._signal(signal.SIGTERM)
@@ -97,6 +101,15 @@ class Children:
         self._started.pop()
         if child._process.returncode:
             child.check()
+
+    def restart(self, name: str) -> None:
+        """Stop a process and start it again."""
+        for group in self._started:
+            for place, child in enumerate(group):
+                if child.name == name:
+                    child.terminate()
+                    child.wait_or_kill(time.monotonic() + GRACE)
+                    group[place] = child.again()
 
     def check(self) -> None:
         """Raises Unavailable: one of them has stopped by itself."""

@@ -50,6 +50,7 @@ class Holder:
     month: Month  # the reporting month that earned them
     place: int | None
     since: datetime
+    email: str  # for the holder's own pages and the demo; the public sees none
 
 
 def announcements(book: Book) -> list[Announcement]:
@@ -109,4 +110,6 @@ def holder_now(book: Book) -> Holder | None:
             return None
         partner = tx.session.get_one(Partner, tenure.partner_code)
         month = tx.session.get_one(Ranking, tenure.ranking_id).month
-        return Holder(partner.code, partner.name, tenure.lead_month, month, tenure.place, tenure.started_at)
+        return Holder(
+            partner.code, partner.name, tenure.lead_month, month, tenure.place, tenure.started_at, partner.email
+        )

@@ -4,14 +4,18 @@ import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rasti.clients.mailbox import Letter, read_letter
 from rasti.errors import NotFound
-from rasti.portal.pages import page
+from rasti.ledger.announcements import holder_now
+from rasti.ledger.leads import receive_lead
+from rasti.portal.pages import now_of, page, text
 from rasti.portal.site import TheSite
+from rasti.rules.bodies import parse_lead
 
 router = APIRouter()
 
@@ -25,12 +29,44 @@ _MAIL_POLICY = (
 
 
 @router.get("/mailbox")
-def letters(request: Request, site: TheSite) -> Response:
+def letters(request: Request, site: TheSite, said: str = "") -> Response:
     """All mail, the newest first, and how to sign in as the demo's operator."""
     paths = sorted(site.settings.mailbox.glob("*.eml"), key=lambda path: path.stat().st_mtime, reverse=True)
     found = [read_letter(path) for path in paths[:_SHOWN]]
     operator = DemoOperator.read(site.settings.home / OPERATOR_FILE)
-    return page(request, "mailbox/letters.html.j2", letters=found, more=len(paths) - len(found), operator=operator)
+    return page(
+        request,
+        "mailbox/letters.html.j2",
+        letters=found,
+        more=len(paths) - len(found),
+        operator=operator,
+        holder=holder_now(site.book),
+        said=said,
+    )
+
+
+@router.post("/mailbox/ask")
+def ask(request: Request, site: TheSite) -> Response:
+    """A client, invented, asks for the product now."""
+    number = uuid4().hex
+    digits = f"{int(number[:8], 16) % 10_000_000:07d}"
+    body = parse_lead(
+        {
+            "source": "mailbox",
+            "source_id": number,
+            "requested_at": now_of(request).isoformat(),
+            "client": {
+                "name": text(request)("Client {number}").format(number=digits[-3:]),
+                "phone": f"+7 495 {digits[:3]}-{digits[3:5]}-{digits[5:]}",
+                "email": f"client-{digits}@client.example",
+            },
+            "product": "1C:GRM",
+            "configuration_url": f"https://grm.example/{digits}",
+            "workplaces": 5,
+        }
+    )
+    receive_lead(site.book_of("site"), body)
+    return RedirectResponse("/mailbox?said=asked", status_code=303)
 
 
 @router.get("/mailbox/{name}")

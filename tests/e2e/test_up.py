@@ -21,7 +21,13 @@ class Up:
         self.home = home
         self.output = home / "output.txt"
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("RASTI_", "PREFECT_"))}
-        settings = {"RASTI_HOME": str(home), "RASTI_LANGUAGE": "en", "PREFECT_SERVER_API_PORT": str(self.port)}
+        self.portal_url = f"http://127.0.0.1:{free_port()}"
+        settings = {
+            "RASTI_HOME": str(home),
+            "RASTI_LANGUAGE": "en",
+            "RASTI_PORTAL_URL": self.portal_url,
+            "PREFECT_SERVER_API_PORT": str(self.port),
+        }
         with self.output.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "rasti.cli.main", "up", *options],

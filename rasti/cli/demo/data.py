@@ -78,17 +78,39 @@ def _distance(start: Month, end: Month) -> int:
     return (end.year - start.year) * 12 + end.number - start.number
 
 
+def slow_down(home: DemoHome) -> None:
+    """From now on minutes instead of seconds: slow enough for a person, quick enough to see it all."""
+    programme = yaml.safe_load(home.programme.read_text("utf-8"))
+    programme["rules"][0] |= _FOR_A_PERSON
+    home.programme.write_text(yaml.safe_dump(programme, sort_keys=False), encoding="utf-8")
+
+
+# An hour of the letter is twenty seconds in the story; the days between the follow-ups are cut short.
+_FOR_THE_STORY = {
+    "regulation": {"1h": ["0s", "20s"], "3d": ["25s", "40s"], "2w": ["45s", "60s"]},
+    "completion": "5s",
+    "no_answer": {"calls": 2, "apart": "3s"},
+    "reminders": {"1h": "7s", "3d": "5s", "2w": "5s"},
+}
+_FOR_A_PERSON = {
+    "regulation": {"1h": ["0m", "3m"], "3d": ["4m", "8m"], "2w": ["9m", "15m"]},
+    "completion": "1m",
+    "no_answer": {"calls": 2, "apart": "30s"},
+    "reminders": {"1h": "1m", "3d": "2m", "2w": "2m"},
+}
+
+
 def _programme(first_month: Month) -> str:
-    """An hour of the letter is twenty seconds here; the days between the follow-ups are cut short."""
     rules = {
         "from": str(first_month),
-        "regulation": {"1h": ["0s", "20s"], "3d": ["25s", "40s"], "2w": ["45s", "60s"]},
         "call_window": "00:00-24:00",
-        "completion": "5s",
-        "no_answer": {"calls": 2, "apart": "3s"},
         "drain_per_hour": 100,
-        "reminders": {"1h": "7s", "3d": "5s", "2w": "5s"},
         "alerts": {"undelivered": "10s", "welcome": "10s"},
     }
-    programme = {"timezone": ZONE, "first_month": str(first_month), "last_month": None, "rules": [rules]}
+    programme = {
+        "timezone": ZONE,
+        "first_month": str(first_month),
+        "last_month": None,
+        "rules": [rules | _FOR_THE_STORY],
+    }
     return yaml.safe_dump(programme, sort_keys=False)

@@ -1,5 +1,6 @@
 """The demo from the first ranking to the last verdict."""
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,23 +16,32 @@ from rasti.clients.programme_file import load_programme
 from rasti.errors import Unavailable
 from rasti.i18n import _
 from rasti.ledger.book import Book
+from rasti.ledger.operators import add_operator
 from rasti.ledger.partners import import_partners
+from rasti.portal.mailbox import OPERATOR_FILE
+from rasti.secret import load_secret, new_token
 from rasti.settings import load_settings
 
 LONGEST = 150.0  # seconds; the story takes about ninety
 SETTLING = 20.0  # seconds for Prefect to report the last runs as completed
 STEP = 0.25
+OPERATOR = "operator"
 
 Say = Callable[[str], None]
 
 
 def prepare(home: DemoHome) -> None:
-    """The database with the partner list; invoices wait in the inbox."""
+    """The database with the partner list and an operator; invoices wait in the inbox."""
     settings = load_settings()
     engine = open_engine(settings.database)
     try:
         upgrade_database(engine)
-        import_partners(Book(engine, load_programme(settings.programme), actor="demo"), home.partners)
+        book = Book(engine, load_programme(settings.programme), actor="demo")
+        import_partners(book, home.partners)
+        password = new_token()[:16]
+        operator = add_operator(book, OPERATOR, password, secret=load_secret(settings))
+        facts = {"name": operator.name, "password": password, "totp_secret": operator.totp_secret}
+        (home.path / OPERATOR_FILE).write_text(json.dumps(facts), encoding="utf-8")
     finally:
         engine.dispose()
 
