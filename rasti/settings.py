@@ -1,15 +1,19 @@
 """Settings from the environment (prefix RASTI_) or a `.env` file; a wrong one stops the start by name."""
 
 import os
+import re
+from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rasti.errors import BadInput
 
+_MAIL_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
 # Read by pydantic-settings of Prefect or by our own tests, not settings of the application.
 _NOT_OURS = {"RASTI_TEST_POSTGRES_URL", "RASTI_TEST_PICTURES"}
 
@@ -62,6 +66,27 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters")
         return key
 
+    @field_validator("mail_from")
+    @classmethod
+    def _a_sender(cls, text: str) -> str:
+        if not text.isprintable() or not _MAIL_ADDRESS.fullmatch(parseaddr(text)[1]):
+            raise ValueError("must be a mail address, with or without a name: Leads <leads@vendor.example>")
+        return text
+
+    @field_validator("operator_email")
+    @classmethod
+    def _a_mail_address(cls, text: str) -> str:
+        if not _MAIL_ADDRESS.fullmatch(text):
+            raise ValueError("must be a mail address")
+        return text
+
+    @field_validator("portal_url")
+    @classmethod
+    def _a_web_address(cls, url: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/]\S*", url):
+            raise ValueError("must start with http:// or https://")
+        return url
+
     @cached_property
     def database(self) -> str:
         """The database URL in force."""
@@ -81,7 +106,7 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the settings. Raises BadInput that names the setting: unknown, or with a wrong value."""
     known = {f"RASTI_{name.upper()}" for name in Settings.model_fields}
-    for name in sorted(os.environ):
+    for name in sorted({*os.environ, *_dotenv_names()}):
         if name.startswith("RASTI_") and name not in known | _NOT_OURS:
             raise BadInput("Unknown setting {name}: known are {known}.", name=name, known=", ".join(sorted(known)))
     try:
@@ -96,3 +121,11 @@ def load_settings() -> Settings:
             why=first["msg"].removeprefix("Value error, "),
             value="…" if name.endswith(("_URL", "_KEY")) else first.get("input"),
         ) from error
+
+
+def _dotenv_names() -> set[str]:
+    """What the `.env` file sets, in the spelling of the environment. Raises BadInput: it cannot be read."""
+    try:
+        return {name.upper() for name in dotenv_values(".env", encoding="utf-8")}
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput("{path} cannot be read: {why}.", path=".env", why=error) from error

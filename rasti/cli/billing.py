@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rasti.cli.context import (
+    GREATEST_ID,
     JsonOption,
     MonthArgument,
     ReasonOption,
@@ -135,7 +136,9 @@ def quarantine_list(ctx: typer.Context, json: JsonOption = False) -> None:
 
 def quarantine_resolve(
     ctx: typer.Context,
-    row: Annotated[int, typer.Argument(metavar="ID", help=_("The row's id in `quarantine list`."), min=1)],
+    row: Annotated[
+        int, typer.Argument(metavar="ID", help=_("The row's id in `quarantine list`."), min=1, max=GREATEST_ID)
+    ],
     reason: ReasonOption,
     json: JsonOption = False,
 ) -> None:
@@ -186,7 +189,10 @@ def publish(
     ctx: typer.Context,
     month: MonthArgument,
     version: Annotated[
-        int | None, typer.Option("--version", metavar="N", min=1, help=_("This version, not what ranking finds now."))
+        int | None,
+        typer.Option(
+            "--version", metavar="N", min=1, max=GREATEST_ID, help=_("This version, not what ranking finds now.")
+        ),
     ] = None,
     allow_incomplete: Annotated[
         bool, typer.Option("--allow-incomplete", help=_("Although the month is incomplete; needs --reason."))
@@ -215,8 +221,8 @@ def _draw_publication(console: "Console", view: "PublicationView") -> None:
 def diff(
     ctx: typer.Context,
     month: MonthArgument,
-    before: Annotated[int, typer.Argument(metavar="V1", min=1, help=_("A version."))],
-    after: Annotated[int, typer.Argument(metavar="V2", min=1, help=_("Another version."))],
+    before: Annotated[int, typer.Argument(metavar="V1", min=1, max=GREATEST_ID, help=_("A version."))],
+    after: Annotated[int, typer.Argument(metavar="V2", min=1, max=GREATEST_ID, help=_("Another version."))],
     json: JsonOption = False,
 ) -> None:
     from rasti.ledger.rankings import difference

@@ -13,6 +13,7 @@ import typer
 
 from rasti.errors import BadInput, RastiError, Refused, Unavailable
 from rasti.i18n import _
+from rasti.rules.month import FIRST_YEAR, LAST_YEAR
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from rasti.rules.month import Month
 
 
+# No database counts further; a greater id is a slip of the keyboard.
+GREATEST_ID = 2**31 - 1
 # An announcement to thousands of partners is for the relay: nobody waits at a prompt for that many mails.
 _MOST_MAILS = 1_000
 
@@ -39,7 +42,7 @@ def parse_instant(text: str) -> datetime:
         instant = datetime.fromisoformat(text)
     except ValueError:
         instant = None
-    if instant is None or instant.tzinfo is None:
+    if instant is None or instant.tzinfo is None or not FIRST_YEAR <= instant.year <= LAST_YEAR:
         raise typer.BadParameter(
             _("{value!r} is not an instant: write it with its offset, for example 2019-09-03T11:01:00+03:00.").format(
                 value=text
@@ -66,7 +69,7 @@ MonthArgument = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help=_("Print JSON on stdout and nothing else."))]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help=_("Why; stored in the audit trail."))]
-LeadArgument = Annotated[int, typer.Argument(metavar="ID", help=_("The lead's id."), min=1)]
+LeadArgument = Annotated[int, typer.Argument(metavar="ID", help=_("The lead's id."), min=1, max=GREATEST_ID)]
 PartnerArgument = Annotated[str, typer.Argument(metavar="PARTNER", help=_("The partner's code."))]
 
 
@@ -116,8 +119,11 @@ def _at(book: "Book", instant: datetime) -> "Book":
     from datetime import UTC
 
     from models.upgrade import is_sandbox
+    from rasti.ledger.book import usable_database
 
-    if not is_sandbox(book.engine):
+    with usable_database():
+        sandbox = is_sandbox(book.engine)
+    if not sandbox:
         raise Refused(
             "--at {instant} is for a sandbox only, this database is a real one: "
             "make a playground with `rasti db upgrade --sandbox`.",

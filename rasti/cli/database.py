@@ -21,12 +21,14 @@ def upgrade(
 ) -> None:
     from models.engine import open_engine
     from models.upgrade import upgrade_database
+    from rasti.ledger.book import usable_database
     from rasti.settings import load_settings
 
     ctx.ensure_object(Options)
     engine = open_engine(load_settings().database)
     try:
-        new = upgrade_database(engine, sandbox=sandbox)
+        with usable_database():
+            new = upgrade_database(engine, sandbox=sandbox)
     finally:
         engine.dispose()
     print(_("The database is ready.") if new else _("The database is up to date."))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rasti.cli.context import (
+    GREATEST_ID,
     JsonOption,
     LeadArgument,
     PartnerArgument,
@@ -207,7 +208,9 @@ def record(
 
 def reverse(
     ctx: typer.Context,
-    violation: Annotated[int, typer.Argument(metavar="VIOLATION", help=_("The violation's id."))],
+    violation: Annotated[
+        int, typer.Argument(metavar="VIOLATION", help=_("The violation's id."), min=1, max=GREATEST_ID)
+    ],
     reason: ReasonOption,
     json: JsonOption = False,
 ) -> None:

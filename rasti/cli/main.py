@@ -71,6 +71,12 @@ def run(argv: Sequence[str]) -> int:
     except RastiError as error:
         print(error.text(_), file=sys.stderr)
         return 1
+    except OSError as error:  # a full disk, a folder that cannot be made
+        print(
+            _("{path} cannot be used: {why}.").format(path=error.filename or "rasti", why=error.strerror),
+            file=sys.stderr,
+        )
+        return 1
     return 0
 
 

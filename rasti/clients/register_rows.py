@@ -8,7 +8,7 @@ from datetime import date
 
 from rasti.errors import BadInput
 from rasti.rules.kinds import InvoiceStatus
-from rasti.rules.month import Month
+from rasti.rules.month import FIRST_YEAR, LAST_YEAR, Month
 
 REQUIRED = (
     "issuer",
@@ -30,7 +30,6 @@ _AMOUNT = re.compile(r"([+-]?)(\d{1,18})(?:\.(\d{1,2}))?", re.ASCII)
 _MORE_DECIMALS = re.compile(r"[+-]?\d+\.\d{3,}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-_FIRST_YEAR, _LAST_YEAR = 1900, 2999
 _KOPECKS_BOUND = 10**14  # 10**12 roubles: no invoice line has that much, a shifted column does
 _QUANTITY_BOUND = 10**9
 _LONGEST = {"issuer": 200, "number": 200, "partner_code": 64, "product_code": 200}
@@ -173,7 +172,7 @@ def _date(text: str) -> date:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise Malformed("issued_on: {value!r} is not a date YYYY-MM-DD", text) from error
-    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise Malformed("issued_on: the year of {value} is absurd", text)
     return day
 
@@ -185,7 +184,7 @@ def _period(text: str, months: dict[str, Month]) -> Month:
             month = Month.parse(text)
         except BadInput as error:
             raise Malformed("period: {value!r} is not a month YYYY-MM", text) from error
-        if not _FIRST_YEAR <= month.year <= _LAST_YEAR:
+        if not FIRST_YEAR <= month.year <= LAST_YEAR:
             raise Malformed("period: the year of {value} is absurd", text)
         months[text] = month
     return month

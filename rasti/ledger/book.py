@@ -36,7 +36,7 @@ class Book:
     @contextmanager
     def write(self) -> Iterator["Tx"]:
         """One transaction: all of it, or nothing. Raises Unavailable."""
-        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+        with usable_database(), Session(self.engine, expire_on_commit=False) as session:
             tx = Tx(self, session)
             yield tx
             if tx.sent:
@@ -47,7 +47,7 @@ class Book:
     @contextmanager
     def read(self) -> Iterator["Tx"]:
         """A transaction that only reads, one snapshot. Raises Unavailable."""
-        with _translated(), Session(read_only(self.engine), expire_on_commit=False) as session:
+        with usable_database(), Session(read_only(self.engine), expire_on_commit=False) as session:
             yield Tx(self, session)
 
 
@@ -153,7 +153,8 @@ class Tx:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def usable_database() -> Iterator[None]:
+    """A database that cannot be used (away, or its disk full) is said as such. Raises Unavailable."""
     try:
         yield
     except DBAPIError as error:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from rasti.errors import BadInput
 from rasti.rules.kinds import ChecklistItem, ContactKind, Outcome
+from rasti.rules.month import FIRST_YEAR, LAST_YEAR
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
@@ -44,8 +45,16 @@ def _web(text: str) -> str:
     return text
 
 
+def _sane_year(instant: datetime) -> datetime:
+    # The last days of datetime's range have no UTC, or no minute after them.
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise ValueError(f"the year of {instant.isoformat()} is absurd")
+    return instant
+
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_one_line)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000), AfterValidator(_no_nul)]
+Instant = Annotated[AwareDatetime, AfterValidator(_sane_year)]
 
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -70,7 +79,7 @@ class LeadBody(_Body):
 
     source: Line
     source_id: Line
-    requested_at: AwareDatetime
+    requested_at: Instant
     client: ClientBody
     product: Line
     configuration_url: Annotated[Line, AfterValidator(_web)]
@@ -88,7 +97,7 @@ class ContactBody(_Body):
 
     partner: Line
     kind: ContactKind
-    happened_at: AwareDatetime
+    happened_at: Instant
     checklist: frozenset[ChecklistItem] = frozenset()
     outcome: Outcome
     note: Text | None = None

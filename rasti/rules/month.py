@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from rasti.errors import BadInput
 
+# Years outside are slips; the first and last of datetime have no UTC, or no month after them.
+FIRST_YEAR, LAST_YEAR = 1900, 2999
 _PATTERN = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 
@@ -21,7 +23,7 @@ class Month:
     def parse(cls, text: str) -> "Month":
         """Read `YYYY-MM`. Raises BadInput."""
         match = _PATTERN.fullmatch(text)
-        if match is None or match[1] == "0000":
+        if match is None or not 1 < int(match[1]) < 9999:  # those have no month before or after them
             raise BadInput("{value!r} is not a month: write YYYY-MM, for example 2019-08.", value=text)
         return cls(int(match[1]), int(match[2]))
 

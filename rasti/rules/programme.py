@@ -29,7 +29,7 @@ def _duration(value: object) -> timedelta:
     match = _DURATION.fullmatch(str(value))
     if match is None:
         raise ValueError("a duration is a number of hours, or a text such as 20s, 15m, 1h, 3d")
-    length = timedelta(**{_UNITS[match[2]]: min(float(match[1]), 1e9)})
+    length = timedelta(**{_UNITS[match[2]]: min(float(match[1]), 999_999_999)})
     if length > _LONGEST:
         raise ValueError("a duration is at most ten years")
     return length

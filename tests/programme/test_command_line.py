@@ -42,6 +42,9 @@ def test_reading_commands_never_write(september: Play) -> None:
         ("lead", "show", "seven"),
         ("violation", "record", "1", "--checkpoint"),
         ("lead", "dance"),
+        ("lead", "show", "9" * 30),
+        ("violation", "reverse", "9" * 30, "--reason", "x"),
+        ("rank", "9999-12"),
         ("sweep", "--grace", "soon"),
     ],
 )
@@ -51,7 +54,9 @@ def test_wrong_usage_ends_with_two(september: Play, argv: tuple[str, ...]) -> No
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("text", ["yesterday", "2019-09-03T11:01:00", "2019-09-32T00:00:00+03:00"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2019-09-03T11:01:00", "2019-09-32T00:00:00+03:00", "9999-12-31T23:59:59-12:00"]
+)
 def test_an_instant_that_is_none_is_refused(september: Play, text: str) -> None:
     answer = september.run("--at", text, "status", "--json")
 

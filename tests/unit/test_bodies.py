@@ -15,6 +15,8 @@ from tests.builders import contact_data, lead_data
         ({"source_id": ""}, "source_id"),
         ({"requested_at": "2019-09-02T10:00:00"}, "requested_at"),  # naive
         ({"requested_at": "yesterday"}, "requested_at"),
+        ({"requested_at": "0001-01-01T00:00:00+14:00"}, "requested_at"),  # before all UTC
+        ({"requested_at": "9999-12-31T23:59:59-12:00"}, "requested_at"),  # after all UTC
         ({"workplaces": 0}, "workplaces"),
         ({"workplaces": "5"}, "workplaces"),
         ({"workplaces": 1.5}, "workplaces"),
@@ -54,6 +56,7 @@ def test_what_is_no_mapping_is_refused(body: object) -> None:
         ({"outcome": "fine"}, "outcome"),
         ({"checklist": ["reached", "sang"]}, "checklist"),
         ({"happened_at": "2019-09-02 10:00"}, "happened_at"),
+        ({"happened_at": "0001-01-01T00:00:00+14:00"}, "happened_at"),
     ],
 )
 def test_a_wrong_contact_is_named_by_its_field(change: dict[str, Any], field: str) -> None:

@@ -12,7 +12,8 @@ MOSCOW = ZoneInfo("Europe/Moscow")
 
 
 @pytest.mark.parametrize(
-    "text", ["2019-13", "2019-00", "2019-8", "19-08", "2019-08-01", "0000-01", "", "٢٠١٩-٠٨", "2019-08 "]
+    "text",
+    ["2019-13", "2019-00", "2019-8", "19-08", "2019-08-01", "0000-01", "0001-01", "9999-12", "", "٢٠١٩-٠٨", "2019-08 "],
 )
 def test_what_is_no_month_is_refused_with_its_value(text: str) -> None:
     with pytest.raises(BadInput, match="is not a month") as info:

@@ -55,6 +55,7 @@ def test_durations_are_hours_or_texts() -> None:
         ({"rules": [{"from": "2019-08"}, {"from": "2019-08"}]}, ["rules"]),
         ({"rules": [{"from": "2019-08", "drain_per_hour": 0}]}, ["drain_per_hour", "0"]),
         ({"rules": [{"from": "2019-08", "completion": "15 minutes"}]}, ["completion", "15 minutes"]),
+        ({"rules": [{"from": "2019-08", "completion": "99999999999d"}]}, ["completion", "99999999999d"]),
         ({"rules": [{"from": "2019-08", "call_window": "20:00-09:00"}]}, ["call_window", "20:00-09:00"]),
         ({"rules": [{"from": "2019-08", "regulation": {"1h": [0, 1]}}]}, ["regulation"]),
         ({"rules": [{"from": "2019-08", "regulation": {"1h": [0, 1], "3d": [1, 72], "2w": [168, 336]}}]}, ["3d"]),

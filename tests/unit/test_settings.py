@@ -1,0 +1,74 @@
+"""Settings: an unknown or a wrong one stops the start and is named."""
+
+from pathlib import Path
+
+import pytest
+
+from rasti.cli.main import run
+from rasti.errors import BadInput
+from rasti.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RASTI_LANGUAGE", "fr"),
+        ("RASTI_GUARD_GRACE", "nan"),
+        ("RASTI_PREFECT_RUNS_PER_MINUTE", "0"),
+        ("RASTI_MAIL_FROM", "nobody"),
+        ("RASTI_MAIL_FROM", "a@b.example\nBcc: all@b.example"),
+        ("RASTI_OPERATOR_EMAIL", ""),
+        ("RASTI_PORTAL_URL", "portal"),
+        ("RASTI_SMTP_URL", "http://mail.example"),
+        ("RASTI_DATABASE_URL", "mysql://db.example/rasti"),
+        ("RASTI_COLOUR", "red"),
+    ],
+)
+def test_a_wrong_or_unknown_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadInput, match=name):
+        load_settings()
+
+
+@pytest.mark.parametrize("line", ["RASTI_COLOUR=red", "rasti_colour=red", "RASTI_GUARD_GRACE=soon"])
+def test_a_wrong_or_unknown_setting_of_the_env_file_is_named(folder: Path, line: str) -> None:
+    (folder / ".env").write_text(f"{line}\nOTHER=1\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=line.partition("=")[0].upper()):
+        load_settings()
+
+
+def test_an_env_file_that_is_no_text_is_named(folder: Path) -> None:
+    (folder / ".env").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadInput, match=r"\.env"):
+        load_settings()
+
+
+def test_a_sender_may_have_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RASTI_MAIL_FROM", "Leads <leads@vendor.example>")
+    assert load_settings().mail_from == "Leads <leads@vendor.example>"
+
+
+def test_a_home_that_cannot_be_made_is_said_without_a_trace(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "file").touch()
+    monkeypatch.setenv("RASTI_HOME", str(folder / "file"))
+    assert run(["db", "upgrade"]) == 1
+    assert str(folder / "file") in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_said_without_a_trace(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "rasti.sqlite3").symlink_to("/dev/full")
+    monkeypatch.setenv("RASTI_HOME", str(folder))
+    assert run(["db", "upgrade"]) == 1
+    assert "Traceback" not in (message := capsys.readouterr().err)
+    assert message
