@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 from tests.e2e.prefect_server import ROOT, free_port
 from tests.e2e.waiting import eventually
 
@@ -70,6 +72,22 @@ def test_the_demo_ends_well_by_itself(tmp_path: Path) -> None:
         assert status == 0, running.output.read_text()
         assert "The story came out as it must" in running.output.read_text()
         assert running.left_behind() == []
+
+
+def test_the_schedules_create_runs(tmp_path: Path) -> None:
+    """The night's ranking and the sweep begin by themselves; every other test starts its runs by hand."""
+
+    def scheduled() -> set[str]:
+        body = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}, "limit": 200}
+        answer = httpx.post(f"http://127.0.0.1:{running.port}/api/flow_runs/filter", json=body)
+        return {tag for run in answer.raise_for_status().json() for tag in run["tags"]}
+
+    with up(tmp_path) as running:
+        eventually(lambda: running.says("Ready after"), seconds=120, what="ready")
+        eventually(lambda: scheduled() >= {"ranking", "billing", "sweep"}, seconds=90, what="runs of the schedules")
+        assert "ERROR" not in "".join(
+            line for line in _read(tmp_path / "logs" / "prefect-server.log").splitlines() if "schedule" in line
+        )
 
 
 def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
