@@ -162,10 +162,12 @@ def _check_port(port: int, who: str, remedy: str) -> None:
 def _migrate(settings: "Settings") -> None:
     from models.engine import open_engine
     from models.upgrade import upgrade_database
+    from rasti.ledger.book import usable_database
 
     engine = open_engine(settings.database)
     try:
-        upgrade_database(engine)
+        with usable_database():
+            upgrade_database(engine)
     finally:
         engine.dispose()
 

@@ -132,7 +132,7 @@ def _lead_in_hand(tx: Tx, phone: str, email: str) -> Lead | None:
 def _welcome(tx: Tx, lead: Lead) -> None:
     alerts = tx.programme.rules_for(tx.programme.month_at(tx.now)).alerts
     tx.send(MessageKind.WELCOME, f"{lead.id}", lead_id=lead.id)
-    late = max(tx.now, lead.requested_at + alerts.welcome)
+    late = max(tx.now, min(tx.now, lead.requested_at) + alerts.welcome)  # also when the sender's clock is ahead
     tx.send(MessageKind.ALERT_WELCOME_LATE, f"{lead.id}", lead_id=lead.id, not_before=late)
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, literal, select, tuple_, update
 from sqlalchemy.exc import NoResultFound
 from sqlmodel import col
 
 from models import Checkpoint, Message, Violation
+from models.types import UtcDateTime
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.messages import Claim
 from rasti.rules.kinds import CheckpointKind, MessageKind, MessageState
@@ -94,7 +95,8 @@ def runs_of_open_checkpoints(book: Book, *, after: CreatedRun | None, limit: int
     with book.read() as tx:
         conditions = [col(Checkpoint.verdict).is_(None), col(Checkpoint.due_at) > tx.now]
         if after is not None:
-            conditions.append(tuple_(col(Checkpoint.due_at), col(Message.id)) > tuple_(after.due_at, after.message_id))
+            last = tuple_(literal(after.due_at, UtcDateTime()), literal(after.message_id))
+            conditions.append(tuple_(col(Checkpoint.due_at), col(Message.id)) > last)
         rows = tx.session.execute(_created_runs().where(*conditions).limit(limit)).all()
         return [CreatedRun(due_at, message_id, UUID(run_id)) for due_at, message_id, run_id in rows]
 
@@ -131,7 +133,7 @@ def forget(book: Book, runs: Collection[CreatedRun]) -> None:
         )
 
 
-def _created_runs() -> Select[datetime, int, str | None]:
+def _created_runs() -> Select[tuple[datetime, int, str | None]]:
     return (
         select(col(Checkpoint.due_at), col(Message.id), col(Message.external_id))
         .join(Message, _belongs_to_checkpoint())

@@ -72,9 +72,8 @@ def status_view(book: Book) -> dict[str, object]:
     """The whole at a glance, as `rasti status --json` prints it."""
     with book.read() as tx:
         tenure = open_tenure(tx)
-        counts: dict[LeadState, int] = dict(
-            tx.session.execute(select(Lead.state, func.count()).group_by(col(Lead.state))).all()
-        )
+        by_state = tx.session.execute(select(Lead.state, func.count()).group_by(col(Lead.state)))
+        counts: dict[LeadState, int] = {LeadState(state): count for state, count in by_state}
         overdue = tx.session.execute(
             select(func.count())
             .select_from(Checkpoint)

@@ -69,6 +69,13 @@ def test_a_wrong_programme_is_named_by_key_and_value(change: dict[str, Any], nam
     assert all(word in str(error.value) for word in ["programme.yaml", *named])
 
 
+def test_a_key_that_stands_there_twice_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "programme.yaml"
+    file.write_text((ROOT / "programme.yaml").read_text("utf-8") + "currency: EUR\n", "utf-8")
+    with pytest.raises(BadInput, match="currency stands there twice.*line"):
+        load_programme(file)
+
+
 def test_a_file_that_is_missing_or_no_yaml_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"nowhere\.yaml"):
         load_programme(tmp_path / "nowhere.yaml")
