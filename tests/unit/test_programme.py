@@ -72,7 +72,7 @@ def test_a_wrong_programme_is_named_by_key_and_value(change: dict[str, Any], nam
 def test_a_key_that_stands_there_twice_is_named(tmp_path: Path) -> None:
     file = tmp_path / "programme.yaml"
     file.write_text((ROOT / "programme.yaml").read_text("utf-8") + "currency: EUR\n", "utf-8")
-    with pytest.raises(BadInput, match="currency stands there twice.*line"):
+    with pytest.raises(BadInput, match=r"currency stands there twice.*line"):
         load_programme(file)
 
 
