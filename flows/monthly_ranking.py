@@ -39,10 +39,12 @@ def monthly_ranking(
     """
     reporting = month_to_rank(month)
     if reporting is None:
+        name_run("ranking · outside the programme")
         return Completed(name="Nothing to do", message="The last month that ended is outside the programme.")
     if month is None and activate and is_activated(reporting):
         name_run(f"ranking {reporting} · activated already")
         return Completed(name="Nothing to do", message=f"The leads by {reporting} were given already.")
+    name_run(f"ranking {reporting}")  # also if it fails before its version is known
     ingest_new()
     ranking = rank(reporting)
     name_run(ranking_name(reporting, ranking.version))

@@ -14,6 +14,14 @@ def ranking_name(month: Month, version: int) -> str:
     return f"ranking {month} v{version}"
 
 
+def ingest_name(registers: int) -> str:
+    return f"ingest · {registers or 'no'} new register{'' if registers == 1 else 's'}"
+
+
+def sweep_name(found: str | None) -> str:
+    return f"sweep · {found or 'nothing left undone'}"
+
+
 def lead_name(lead_id: int | None) -> str:
     return f"lead {lead_id} · hand over"
 
