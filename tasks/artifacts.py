@@ -69,7 +69,7 @@ def show_ranking(ranking: RankingView) -> None:
         key=f"ranking-{ranking.month}",
         table=rows,
         description=f"**Ranking {ranking.month}, version {ranking.version}** ({complete}). {ranked} ranked"
-        f"{f'; not ranked: {others}' if others else ''}.{more} {_portal()}",
+        f"{f'; not ranked: {others}' if others else ''}.{more} {_at_the_desk(f'months/{ranking.month}')}",
     )
 
 
@@ -84,7 +84,8 @@ def show_activation(activation: Activation) -> None:
     create_markdown_artifact(
         key=f"leads-{activation.lead_month}",
         markdown=f"## Leads of {activation.lead_month} go to {holder}\n\n"
-        f"By the ranking of {activation.month}.\n\n{_skips(activation.skipped)}\n\n{_portal()}",
+        f"By the ranking of {activation.month}.\n\n{_skips(activation.skipped)}\n\n"
+        f"{_at_the_desk(f'months/{activation.month}')}",
         description=f"Leads of {activation.lead_month}: {activation.holder or 'nobody'}",
     )
 
@@ -110,7 +111,7 @@ def show_lead(lead_id: int) -> None:
     )
     create_markdown_artifact(
         key=f"lead-{lead_id}",
-        markdown=f"## Lead {lead_id}: {view['state']}\n\n{table}\n\nTimes are UTC. {_portal()}",
+        markdown=f"## Lead {lead_id}: {view['state']}\n\n{table}\n\nTimes are UTC. {_at_the_desk(f'leads/{lead_id}')}",
         description=f"Lead {lead_id}: {view['state']}",
     )
 
@@ -128,7 +129,8 @@ def show_fallback(done: FallBack, handed_over: list[int]) -> None:
     create_markdown_artifact(
         key=f"violation-{done.violation_id}",
         markdown=f"## Violation {done.violation_id}\n\n{why} ({_FOUND[view.source]}).\n\n{what}\n\n"
-        f"- Lead {done.lead_id} is {done.lead_state}.\n- Waiting leads handed over now: {leads}.\n\n{_portal()}",
+        f"- Lead {done.lead_id} is {done.lead_state}.\n- Waiting leads handed over now: {leads}.\n\n"
+        f"{_at_the_desk(f'leads/{done.lead_id}')}",
         description=f"Lead {done.lead_id}: {view.partner} → {done.holder or 'nobody'}"
         if done.switched
         else f"Lead {done.lead_id}: no switch",
@@ -145,6 +147,6 @@ def _when(instant: str | None) -> str:
     return f"{datetime.fromisoformat(instant):%Y-%m-%d %H:%M:%S}" if instant else "–"
 
 
-def _portal() -> str:
+def _at_the_desk(page: str) -> str:
     _book, settings = open_book()
-    return f"[Portal]({settings.portal_url})"
+    return f"[At the operators' desk]({settings.portal_url.rstrip('/')}/desk/{page})"
