@@ -6,6 +6,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 from sqlmodel import Session
 
@@ -43,6 +44,12 @@ def upgrade_database(engine: Engine, *, sandbox: bool = False) -> bool:
                 session.add(Installation(sandbox=sandbox, created_at=datetime.now(UTC)))
                 session.commit()
         return new
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the database has exactly the migrations that this version knows."""
+    newest = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision() == newest
 
 
 def is_sandbox(engine: Engine) -> bool:

@@ -6,8 +6,10 @@ RastiError
 ├── Refused       understood, but a rule says no (409)
 │   ├── Conflict  the same id with another content (409)
 │   └── TooMany   too often in too short a time (429)
+├── Unauthorized  nobody knows who is calling (401)
 ├── Forbidden     not this caller's business (403)
 ├── TooLarge      more bytes than can be taken (413)
+├── WrongMedia    not the kind of content that is taken here (415)
 └── Unavailable   the database, a file or a server cannot be used now (503)
 
 A message is a `str.format` template in English plus its values: `str(error)` is English, `error.text(gettext)` is the
@@ -72,6 +74,12 @@ class TooMany(Refused):
         self.after = after
 
 
+class Unauthorized(RastiError):
+    """Nobody knows who is calling."""
+
+    status = 401
+
+
 class Forbidden(RastiError):
     """The caller has no business with this."""
 
@@ -82,6 +90,12 @@ class TooLarge(RastiError):
     """More bytes than this address takes, or nobody knows how many."""
 
     status = 413
+
+
+class WrongMedia(RastiError):
+    """Not the kind of content that this address takes."""
+
+    status = 415
 
 
 class Unavailable(RastiError):

@@ -196,6 +196,20 @@ def open_attempt(book: Book, lead_id: int) -> Attempt | None:
         return attempt
 
 
+def neglect_first(book: Book, clock: Any) -> None:
+    """The hour of a received lead passes without a contact: the verdict, and what follows from it (R13)."""
+    from rasti.ledger.fallback import fall_back, violations_to_act_on
+    from rasti.ledger.handover import hand_over_waiting
+    from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
+
+    clock.advance(hours=1, seconds=1)
+    for checkpoint in due_checkpoints(book):
+        judge_checkpoint(book, checkpoint)
+    for violation in violations_to_act_on(book):
+        fall_back(book, violation)
+    hand_over_waiting(book)
+
+
 def lead_state(book: Book, lead_id: int) -> str:
     """Where the lead stands."""
     with book.read() as tx:

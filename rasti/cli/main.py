@@ -12,7 +12,7 @@ from rasti.cli.context import Options, parse_instant
 from rasti.errors import RastiError
 from rasti.i18n import _
 
-_MODULES = ("billing", "tenures", "leads", "steward", "portal", "up", "database")
+_MODULES = ("billing", "tenures", "leads", "steward", "portal", "tokens", "up", "database")
 
 
 def build() -> typer.Typer:
@@ -31,6 +31,7 @@ def build() -> typer.Typer:
         "violation": typer.Typer(no_args_is_help=True, help=_("Violations of the regulation.")),
         "tenure": typer.Typer(no_args_is_help=True, help=_("Who holds the leads.")),
         "operator": typer.Typer(no_args_is_help=True, help=_("Who works at the operators' desk.")),
+        "token": typer.Typer(no_args_is_help=True, help=_("Tokens of the HTTP API.")),
         "db": typer.Typer(no_args_is_help=True, help=_("The database.")),
     }
 

@@ -18,6 +18,7 @@ MOST_FOUND = 200  # a page of flow_runs/filter
 MOST_DELETED = 50  # a call of flow_runs/bulk_delete
 BUSY_PAUSES = (0.2, 0.5, 1.0)  # seconds; Prefect on SQLite says 503 while another has the one write lock
 TIMEOUT = httpx.Timeout(20.0, connect=2.0)
+QUICK = httpx.Timeout(1.0)  # for somebody who waits at a page
 
 # A work pool's job variables: none. The server validates every run that it creates against them.
 MINIMAL_TEMPLATE: dict[str, Any] = {
@@ -43,12 +44,19 @@ class NewRun:
 class PrefectApi:
     """A connection to a Prefect server; the URL ends with /api. All failures are Unavailable."""
 
-    def __init__(self, url: str, *, auth: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        auth: str | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         user, _colon, password = (auth or "").partition(":")
         self._http = httpx.Client(
             base_url=url.rstrip("/") + "/",
             auth=(user, password) if auth else None,
-            timeout=TIMEOUT,
+            timeout=timeout,
             transport=transport,
         )
         self._deployments: dict[str, UUID] = {}
@@ -181,9 +189,9 @@ class PrefectApi:
 
 
 @contextmanager
-def prefect_api(url: str) -> Iterator[PrefectApi]:
+def prefect_api(url: str, *, timeout: httpx.Timeout = TIMEOUT) -> Iterator[PrefectApi]:
     """Prefect's API, with the authentication that Prefect's own setting holds."""
-    api = PrefectApi(url, auth=os.environ.get("PREFECT_API_AUTH_STRING"))
+    api = PrefectApi(url, auth=os.environ.get("PREFECT_API_AUTH_STRING"), timeout=timeout)
     try:
         yield api
     finally:

@@ -17,6 +17,7 @@ from rasti.ledger.attempts import (
     rules_of,
 )
 from rasti.ledger.book import Book, Tx
+from rasti.ledger.idempotency import KeyedRequest, earlier_result, keep_result
 from rasti.ledger.leads import get_lead
 from rasti.ledger.settle import change_settled
 from rasti.ledger.tenure_walk import get_partner
@@ -102,14 +103,23 @@ def _postpone_runs(tx: Tx, attempt: Attempt, contact: Contact, completion: timed
             )
 
 
-def log_contact(book: Book, lead_id: int, body: ContactBody) -> Logged:
+def log_contact(book: Book, lead_id: int, body: ContactBody, *, request: KeyedRequest | None = None) -> Logged:
     """Log a contact: it completes the one that was begun, or begins and ends now (D12).
 
-    After the attempt has ended it is kept without effect (D15). Raises NotFound, BadInput: in the future, or an outcome
-    without `reached`; Forbidden: the partner never held the lead.
+    After the attempt has ended it is kept without effect (D15). `request`: the same one again logs nothing more.
+    Raises NotFound, BadInput: in the future, or an outcome without `reached`; Forbidden: the partner never held the
+    lead; Conflict: the request's key was used for another.
     """
 
     def change(tx: Tx, lead: Lead) -> tuple[int, ContactEffect]:
+        earlier = earlier_result(tx, request)
+        if earlier is not None:
+            return earlier["contact"], ContactEffect(earlier["effect"])
+        contact_id, effect = log(tx, lead)
+        keep_result(tx, request, {"contact": contact_id, "effect": effect.value})
+        return contact_id, effect
+
+    def log(tx: Tx, lead: Lead) -> tuple[int, ContactEffect]:
         attempt = _last_attempt_of(tx, lead, body.partner)
         _check(body, tx.now)
         if attempt.ended_at is not None:

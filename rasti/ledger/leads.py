@@ -1,7 +1,7 @@
 """A lead arrives: the same one again, another request of a client we know, or a new lead (R10, R11, D8, D17)."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from sqlmodel import col, or_, select
@@ -10,6 +10,7 @@ from models import Client, Lead
 from rasti.errors import Conflict, NotFound
 from rasti.ledger.attempts import open_attempt, start_attempt
 from rasti.ledger.book import Book, Lock, Tx
+from rasti.ledger.idempotency import KeyedRequest, earlier_result, keep_result
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.rules.bodies import LeadBody, email_key, phone_key
 from rasti.rules.kinds import AttemptOrigin, Channel, Event, LeadState, MessageKind
@@ -26,10 +27,11 @@ class Arrival:
     attached_to: int | None
 
 
-def receive_lead(book: Book, body: LeadBody) -> Arrival:
+def receive_lead(book: Book, body: LeadBody, *, request: KeyedRequest | None = None) -> Arrival:
     """Take in a lead and, if somebody holds the leads, hand it over at once, at any hour (R7, D16).
 
-    Raises Conflict: the same id was sent before with another body (D17).
+    `request`: the same one again gets the same answer. Raises Conflict: the same id was sent before with another body
+    (D17), or the request's key with another request.
     """
     phone, email = phone_key(body.client.phone), email_key(body.client.email)
     with book.write() as tx:
@@ -38,8 +40,12 @@ def receive_lead(book: Book, body: LeadBody) -> Arrival:
         for key in sorted(keys, key=lambda key: zlib.crc32(key.encode())):
             tx.lock(Lock.CLIENT, key)
         tx.lock(Lock.TENURE, shared=True)
+        earlier = earlier_result(tx, request)
+        if earlier is not None:
+            return Arrival(**earlier)
         known = _same_lead(tx, body)
         if known is not None:
+            keep_result(tx, request, asdict(known))
             return known
         root = _lead_in_hand(tx, phone, email)
         ends_at = tx.programme.ends_at
@@ -87,7 +93,9 @@ def receive_lead(book: Book, body: LeadBody) -> Arrival:
                     origin=AttemptOrigin.NEW,
                 )
             tx.send(MessageKind.RUN_LEAD, f"{lead.id}", channel=Channel.RUN, lead_id=lead.id)
-        return Arrival(lead.id, True, lead.attached_to)
+        arrival = Arrival(lead.id, True, lead.attached_to)
+        keep_result(tx, request, asdict(arrival))
+        return arrival
 
 
 def _same_lead(tx: Tx, body: LeadBody) -> Arrival | None:

@@ -1,45 +1,42 @@
 """The application: its routes, and what holds for all of them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from rasti.ledger.book import Book
-from rasti.portal import faults, language, mailbox, public, sign_in
+from rasti.portal import api, faults, health, language, mailbox, public, sign_in
 from rasti.portal.guard import guard_requests
+from rasti.portal.metrics import Metrics
 from rasti.portal.site import Site
 from rasti.secret import load_secret
 from rasti.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
 # Pages for people; what the API describes of itself is in `rasti.portal.api`.
-PAGES = (public, language, sign_in)
+PAGES = (public, language, sign_in, health)
 
 
 def create_app(book: Book, settings: Settings) -> FastAPI:
     """The portal over an open ledger."""
 
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-
     app = FastAPI(
         title="rasti",
         version="1",
-        lifespan=lifespan,
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
     )
     app.state.site = Site(book, settings, load_secret(settings))
+    app.state.metrics = Metrics(book)
     app.middleware("http")(guard_requests)
     faults.register(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for area in PAGES:
         app.include_router(area.router, include_in_schema=False)
+    app.include_router(api.router)
+    app.openapi = lambda: api.describe(app)  # type: ignore[method-assign]
     if settings.show_mailbox:
         app.include_router(mailbox.router, include_in_schema=False)
     return app

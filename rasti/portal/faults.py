@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from rasti.errors import BadInput, NotFound, RastiError, TooMany, Unavailable
+from rasti.errors import BadInput, NotFound, RastiError, TooMany, Unauthorized, Unavailable
 from rasti.portal.pages import page
 from rasti.portal.visitor import NeedsSignIn
 from rasti.rules.kinds import Role
@@ -52,6 +52,8 @@ def answer_fault(
     """The answer to an error, with its own status unless another is given."""
     status = status or error.status
     headers = headers or {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.after)
     if isinstance(error, Unavailable):

@@ -1,6 +1,7 @@
 """What holds for every request: where a change may come from, and what a browser may do with the answer."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -40,6 +41,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"  # the address of a file chang
 
 async def guard_requests(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     """Refuse what another site's page sends in a visitor's name, and what is too large; set the headers of answers."""
+    began = time.monotonic()
     refusal = _refusal(request)
     if refusal is not None:
         response = answer_fault(request, refusal)
@@ -53,6 +55,7 @@ async def guard_requests(request: Request, call_next: Callable[[Request], Awaita
         response.headers["Cache-Control"] = _FOR_EVER
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    request.app.state.metrics.note(_route(request), request.method, response.status_code, time.monotonic() - began)
     return response
 
 
@@ -79,5 +82,11 @@ def _is_our_page(request: Request) -> bool:
 
 
 def _route(request: Request) -> str:
-    # The route, not the path: that may hold a token.
-    return str(getattr(request.scope.get("route"), "path", "unknown"))
+    """The template of the path: the path itself may hold a token, and every lead would be a line of the metrics."""
+    path = request.scope["path"]
+    if path.startswith("/static/"):
+        return "/static"
+    if "route" not in request.scope:
+        return "unmatched"
+    names = {str(value): f"{{{name}}}" for name, value in request.path_params.items()}
+    return "/".join(names.get(part, part) for part in path.split("/"))

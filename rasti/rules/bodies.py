@@ -18,13 +18,20 @@ def _one_line(text: str) -> str:
     # A line break in a name would end up in a mail header.
     if _CONTROL.search(text):
         raise ValueError("must be one line without control characters")
+    return _whole(text)
+
+
+def _whole(text: str) -> str:
+    # JSON can hold half a character (a lone surrogate), which no database and no mail can.
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must not contain halves of characters")
     return text
 
 
 def _no_nul(text: str) -> str:
     if "\x00" in text:
         raise ValueError("must not contain NUL characters")
-    return text
+    return _whole(text)
 
 
 def _phone(text: str) -> str:

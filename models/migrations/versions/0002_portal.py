@@ -165,11 +165,19 @@ def upgrade() -> None:
     with op.batch_alter_table("partner", schema=None) as batch_op:
         batch_op.add_column(sa.Column("regulation_version", sa.String(), nullable=True))
 
+    with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_message_dead",
+            ["id"],
+            sqlite_where=sa.text("state = 'dead'"),
+            postgresql_where=sa.text("state = 'dead'"),
+        )
     place = _KINDS.index("welcome")
     _set_message_kinds((*_KINDS[:place], "sign_in", *_KINDS[place:]))
 
 
 def downgrade() -> None:
+    op.drop_index("ix_message_dead", "message")
     op.execute("DELETE FROM message WHERE kind = 'sign_in'")
     _set_message_kinds(_KINDS)
 

@@ -1,0 +1,102 @@
+"""The numbers that tell whether everything is well; asked often, so each has an index behind it. Reading only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from models import Checkpoint, Heartbeat, Lead, Message
+from models.upgrade import is_current
+from rasti.ledger.book import Book, Tx
+from rasti.ledger.tenure_walk import open_tenure
+from rasti.rules.kinds import Channel, LeadState, MessageState
+from rasti.rules.month import Month
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """How things stand at an instant; ages and lags in seconds, 0 where nothing waits."""
+
+    at: datetime
+    holder: str | None
+    lead_month: Month | None
+    leads: dict[LeadState, int]
+    overdue: int
+    oldest_overdue: float
+    due: dict[Channel, int]  # messages whose time has come
+    oldest_due: dict[Channel, float]
+    dead: dict[Channel, int]
+    heartbeats: dict[str, float]  # seconds since a loop of the steward last finished a round
+
+
+def pulse(book: Book) -> Pulse:
+    """Take the pulse now."""
+    with book.read() as tx:
+        tenure = open_tenure(tx)
+        by_state = dict(_rows(tx, select(col(Lead.state), func.count()).group_by(col(Lead.state))))
+        # A checkpoint of an attempt that has ended is void: no verdict means that the attempt is open.
+        overdue, first_due = tx.session.execute(
+            select(func.count(), func.min(col(Checkpoint.due_at))).where(
+                col(Checkpoint.verdict).is_(None), col(Checkpoint.due_at) < tx.now
+            )
+        ).one()
+        due, oldest_due = _due_messages(tx)
+        dead = dict(
+            _rows(
+                tx,
+                select(col(Message.channel), func.count())
+                .where(col(Message.state) == MessageState.DEAD)
+                .group_by(col(Message.channel)),
+            )
+        )
+        return Pulse(
+            at=tx.now,
+            holder=tenure.partner_code if tenure else None,
+            lead_month=tenure.lead_month if tenure else None,
+            leads={state: by_state.get(state, 0) for state in LeadState},
+            overdue=overdue,
+            oldest_overdue=_age(tx, first_due),
+            due=due,
+            oldest_due=oldest_due,
+            dead={channel: dead.get(channel, 0) for channel in Channel},
+            heartbeats={row.loop: _age(tx, row.seen_at) for row in tx.all(select(Heartbeat))},
+        )
+
+
+def relay_lag(book: Book) -> float:
+    """How long the oldest mail that is due has waited, in seconds. Raises Unavailable."""
+    with book.read() as tx:
+        return _due_messages(tx)[1][Channel.MAIL]
+
+
+def is_ready(book: Book) -> bool:
+    """Whether the database answers and has the tables of this version. Raises Unavailable."""
+    with book.read() as tx:
+        return is_current(tx.session.connection())
+
+
+def _due_messages(tx: Tx) -> tuple[dict[Channel, int], dict[Channel, float]]:
+    rows = {
+        channel: (count, oldest)
+        for channel, count, oldest in _rows(
+            tx,
+            select(col(Message.channel), func.count(), func.min(col(Message.not_before)))
+            .where(col(Message.state) == MessageState.PENDING, col(Message.not_before) <= tx.now)
+            .group_by(col(Message.channel)),
+        )
+    }
+    nothing = (0, None)
+    return (
+        {channel: rows.get(channel, nothing)[0] for channel in Channel},
+        {channel: _age(tx, rows.get(channel, nothing)[1]) for channel in Channel},
+    )
+
+
+def _rows(tx: Tx, statement: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in tx.session.execute(statement)]
+
+
+def _age(tx: Tx, since: datetime | None) -> float:
+    return 0.0 if since is None else max(0.0, (tx.now - since).total_seconds())

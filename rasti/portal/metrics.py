@@ -1,0 +1,74 @@
+"""Numbers for Prometheus: how requests go, and how the programme stands when they are asked for."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from rasti.ledger.book import Book
+from rasti.ledger.pulse import Pulse, pulse
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """One registry an application, so that two in one process do not meet."""
+
+    def __init__(self, book: Book) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "rasti_http_requests", "Requests answered.", ["route", "method", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "rasti_http_request_seconds",
+            "How long answers took.",
+            ["route", "method"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=self._registry,
+        )
+        self._registry.register(_Programme(book))
+
+    def note(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one request; `route` is the template of its path, which holds nobody's data."""
+        self._requests.labels(route, method, status).inc()
+        self._seconds.labels(route, method).observe(seconds)
+
+    def text(self) -> bytes:
+        """Everything, as Prometheus reads it. Raises Unavailable."""
+        return generate_latest(self._registry)
+
+
+class _Programme(Collector):
+    """The pulse of the programme, taken when it is asked for."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        return []  # registering asks the database nothing
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        return _families(pulse(self._book))
+
+
+def _families(now: Pulse) -> Iterator[GaugeMetricFamily]:
+    holder = GaugeMetricFamily("rasti_open_tenure", "Who holds the leads.", labels=["partner", "lead_month"])
+    if now.holder is not None:
+        holder.add_metric([now.holder, str(now.lead_month)], 1)
+    yield holder
+    yield _family("rasti_leads", "Leads by state.", "state", now.leads)
+    yield GaugeMetricFamily("rasti_checkpoints_overdue", "Checkpoints without a verdict.", value=now.overdue)
+    yield GaugeMetricFamily("rasti_oldest_overdue_seconds", "Since the oldest was due.", value=now.oldest_overdue)
+    yield _family("rasti_messages_due", "Messages whose time has come.", "channel", now.due)
+    yield _family("rasti_oldest_due_message_seconds", "How long the oldest waits.", "channel", now.oldest_due)
+    yield _family("rasti_messages_dead", "Messages given up.", "channel", now.dead)
+    yield _family("rasti_heartbeat_age_seconds", "Since a loop last finished a round.", "loop", now.heartbeats)
+
+
+def _family(name: str, text: str, label: str, values: Mapping[Any, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for word, value in values.items():
+        family.add_metric([str(word)], value)
+    return family

@@ -1,0 +1,105 @@
+"""Health, readiness and metrics."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlmodel import update
+
+from models import Message
+from rasti.ledger.book import Book
+from rasti.ledger.heartbeats import beat
+from rasti.portal.app import create_app
+from rasti.rules.kinds import MessageState
+from rasti.settings import Settings
+from rasti.steward.relay import deliver
+from tests.builders import arrive, receive, won_month
+from tests.clock import MovableClock
+from tests.portal.visitors import Browser
+
+
+def metrics(browser: Browser) -> dict[tuple[str, ...], float]:
+    """Every sample by its name and the values of its labels, in the order of the labels' names."""
+    text = browser.get("/metrics").text
+    return {
+        (sample.name, *(value for _label, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_the_process_says_that_it_lives_without_asking_the_database(settings: Settings, tmp_path: Path) -> None:
+    from models.engine import open_engine
+    from rasti.clients.programme_file import load_programme
+    from tests.conftest import ROOT
+
+    engine = open_engine("postgresql+psycopg://nobody@127.0.0.1:1/nowhere")
+    browser = Browser(create_app(Book(engine, load_programme(ROOT / "programme.yaml")), settings))
+    assert browser.get("/healthz").status_code == 200
+    answer = browser.get("/readyz")
+    assert (answer.status_code, answer.json()["database"]) == (503, "down")
+    assert browser.get("/").status_code == 503
+    assert browser.client.get("/api/v1/rankings").headers["retry-after"] == "5"
+
+
+def test_ready_means_that_the_database_is_up_to_date(guest: Browser, book: Book) -> None:
+    assert guest.get("/readyz").json() == {
+        "status": "ready",
+        "database": "up",
+        "prefect": "not configured",
+        "relay_lag_seconds": 0.0,
+        "guard_lag_seconds": 0.0,
+        "heartbeat_age_seconds": {},
+    }
+    with book.write() as tx:
+        tx.session.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '0001_first_tables'")
+    answer = guest.get("/readyz")
+    assert (answer.status_code, answer.json()["database"]) == (503, "not upgraded")
+
+
+def test_a_lag_is_told_but_does_not_take_the_portal_away(guest: Browser, book: Book, clock: MovableClock) -> None:
+    won_month(book)
+    arrive(book)
+    clock.advance(minutes=2)
+    answer = guest.get("/readyz")
+    assert (answer.status_code, answer.json()["status"], answer.json()["relay_lag_seconds"]) == (200, "degraded", 120)
+
+
+def test_a_prefect_that_is_down_is_told(guest: Browser, book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    answer = guest.get("/readyz")
+    assert (answer.status_code, answer.json()["prefect"], answer.json()["status"]) == (200, "down", "degraded")
+
+
+def test_metrics_tell_how_the_programme_stands(
+    guest: Browser, book: Book, settings: Settings, clock: MovableClock
+) -> None:
+    won_month(book)
+    receive(book, arrive(book))
+    deliver(book, settings)
+    beat(book, "relay")
+    clock.advance(hours=1, seconds=5)
+    with book.write() as tx:
+        tx.session.execute(
+            update(Message).where(Message.kind == "reminder").values(state=MessageState.DEAD)  # type: ignore[arg-type]
+        )
+    found = metrics(guest)
+    assert found["rasti_open_tenure", "2019-09", "winner"] == 1
+    assert found["rasti_leads", "in_work"] == 1
+    assert found[("rasti_checkpoints_overdue",)] == 1
+    assert found[("rasti_oldest_overdue_seconds",)] == 5
+    assert found["rasti_messages_dead", "mail"] == 3
+    assert found["rasti_messages_due", "run"] >= 1
+    assert found["rasti_heartbeat_age_seconds", "relay"] == 3605
+
+
+def test_metrics_count_requests_by_the_template_of_their_path(
+    guest: Browser, partner: Callable[[str], Browser], book: Book
+) -> None:
+    guest.get("/sign-in/a-token")
+    guest.get("/nowhere/at/all")
+    found = metrics(guest)
+    assert found["rasti_http_requests_total", "GET", "/sign-in/{token}", "200"] == 1
+    assert found["rasti_http_requests_total", "GET", "unmatched", "404"] == 1
+    assert "a-token" not in guest.get("/metrics").text
