@@ -1,0 +1,154 @@
+"""Every route, asked by everybody: what each may see and do is written here by hand, and a route that is not fails.
+
+Lead 1 was neglected by `former` and is in the hands of `holder` now; `other` is a partner who never held it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from rasti.ledger.book import Book
+from rasti.portal.app import create_app
+from rasti.settings import Settings
+from tests.builders import SECOND, THIRD, WINNER, arrive, neglect_first, receive, won_month
+from tests.clock import MovableClock
+from tests.portal.routes import routes_of
+from tests.portal.visitors import Browser
+
+ROLES = ("guest", "other", "former", "holder", "operator")
+CLIENT = ("Иван Петров 1", "+7 495 000-00-01", "client1@client.example")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The status for each of ROLES; `shows` is what only who is answered with 200 reads; who reads of the client."""
+
+    statuses: tuple[int, int, int, int, int]
+    shows: str = ""
+    client: frozenset[str] = frozenset()
+    form: dict[str, Any] = field(default_factory=dict)
+    query: str = ""
+    own_form: bool = True  # a POST that needs the session's token
+
+
+def everybody(status: int, shows: str = "", **more: Any) -> Rule:
+    return Rule((status,) * 5, shows, **more)
+
+
+def operators(status: int, shows: str = "", **more: Any) -> Rule:
+    """Partners are refused, guests sent to the sign-in."""
+    return Rule((303, 403, 403, 403, status), shows, **more)
+
+
+def partners(other: int, former: int, holder: int, shows: str = "", **more: Any) -> Rule:
+    """Operators are refused, guests sent to the sign-in."""
+    return Rule((303, other, former, holder, 403), shows, **more)
+
+
+PARAMETERS = {
+    "lead_id": "1",
+    "month": "2019-08",
+    "token": "no-token",
+    "name": "nothing.eml",
+    "code": "en",
+}
+
+RULES: dict[tuple[str, str], Rule] = {
+    # Public.
+    ("GET", "/"): everybody(200, "ООО «winner»"),
+    ("GET", "/months/{month}"): everybody(200, "ООО «winner»"),
+    ("GET", "/feed.atom"): everybody(200, "ООО «winner»"),
+    ("GET", "/language/{code}"): everybody(303),
+    ("GET", "/healthz"): everybody(200, "ok"),
+    ("GET", "/readyz"): everybody(200, "database"),
+    ("GET", "/metrics"): everybody(200, "rasti_leads"),
+    # Signing in and out.
+    ("GET", "/sign-in"): Rule((200, 303, 303, 303, 303), "Прислать ссылку"),
+    ("POST", "/sign-in"): everybody(200, "ссылка", form={"email": "x@y.example"}, own_form=False),
+    ("GET", "/sign-in/{token}"): everybody(200, "Войти"),
+    ("POST", "/sign-in/{token}"): everybody(409, own_form=False),
+    ("GET", "/desk/sign-in"): Rule((200, 200, 200, 200, 303), "Одноразовый код"),
+    ("POST", "/desk/sign-in"): everybody(409, form={"name": "x", "password": "x", "code": "1"}, own_form=False),
+    ("POST", "/sign-out"): Rule((403, 303, 303, 303, 303)),
+    # The local mailbox, where it is shown.
+    ("GET", "/mailbox"): everybody(200),
+    ("POST", "/mailbox/ask"): everybody(303, own_form=False),
+    ("GET", "/mailbox/{name}"): everybody(404),
+    ("GET", "/mailbox/{name}/html"): everybody(404),
+    # The API: a session opens nothing there.
+    ("GET", "/api/v1/openapi.json"): everybody(200, "openapi"),
+    ("GET", "/api/v1/docs"): everybody(200, "/api/v1/leads"),
+    ("GET", "/api/v1/rankings"): everybody(200, "winner"),
+    ("GET", "/api/v1/rankings/{month}"): everybody(200, "winner"),
+    ("GET", "/api/v1/leads/{lead_id}"): everybody(401),
+    ("POST", "/api/v1/leads"): everybody(415, own_form=False),
+    ("POST", "/api/v1/leads/{lead_id}/calling"): everybody(401, own_form=False),
+    ("POST", "/api/v1/contacts"): everybody(415, own_form=False),
+}
+
+
+@pytest.fixture
+def app(book: Book, settings: Settings, clock: MovableClock) -> FastAPI:
+    """The portal of the story above."""
+    won_month(book)
+    receive(book, arrive(book))
+    neglect_first(book, clock)
+    receive(book, 1)
+    return create_app(book, settings.model_copy(update={"show_mailbox": True}))
+
+
+@pytest.fixture
+def visitor(guest: Browser, operator: Browser, partner: Callable[[str], Browser]) -> Callable[[str], Browser]:
+    """The browser of a role."""
+    codes = {"other": THIRD, "former": WINNER, "holder": SECOND}
+
+    def of(role: str) -> Browser:
+        if role in codes:
+            return partner(codes[role])
+        return guest if role == "guest" else operator
+
+    return of
+
+
+def address(path: str, rule: Rule) -> str:
+    return path.format(**PARAMETERS) + rule.query
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_every_route_has_a_rule(app: FastAPI) -> None:
+    assert set(routes_of(app)) == set(RULES)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("method", "path"), RULES)
+def test_everybody_sees_and_does_what_is_theirs(
+    visitor: Callable[[str], Browser], method: str, path: str, role: str
+) -> None:
+    rule, browser = RULES[method, path], visitor(role)
+    status = rule.statuses[ROLES.index(role)]
+    target = address(path, rule)
+    answer = browser.get(target) if method == "GET" else browser.post(target, rule.form)
+    assert answer.status_code == status
+    if (
+        status == 303
+        and role == "guest"
+        and (method, path) not in {("GET", "/language/{code}"), ("POST", "/mailbox/ask")}
+    ):
+        assert "/sign-in" in answer.headers["location"]
+    if rule.shows:
+        assert (rule.shows in answer.text) is (status == 200)
+    seen = [word for word in CLIENT if word in answer.text]
+    assert bool(seen) is (role in rule.client), seen
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("method", "path"), [key for key, rule in RULES.items() if key[0] == "POST" and rule.own_form])
+def test_a_change_needs_the_sessions_own_token(visitor: Callable[[str], Browser], method: str, path: str) -> None:
+    rule = RULES[method, path]
+    role = next(role for role, status in zip(reversed(ROLES), reversed(rule.statuses), strict=True) if status < 400)
+    answer = visitor(role).post(address(path, rule), rule.form | {"csrf": "forged"})
+    assert answer.status_code == 403
