@@ -71,6 +71,12 @@ class Letterhead:
     def leads_link(self) -> str:
         return f"{self.portal}/leads"
 
+    def desk_link(self, page: str) -> str:
+        return f"{self.portal}/desk/{page}"
+
+    def month_link(self, month: Month) -> str:
+        return f"{self.portal}/months/{month}"
+
     def sign_in_link(self, link_id: str) -> str:
         return f"{self.portal}/sign-in/{link_token(self.secret(), link_id)}"
 
@@ -200,7 +206,7 @@ def _tenure(tx: Tx, message: Message) -> tuple[Partner, Tenure]:
     return tx.session.get_one(Partner, tenure.partner_code), tenure
 
 
-def _top_three(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001
+def _top_three(tx: Tx, message: Message, head: Letterhead) -> Facts:
     """R4, D7: the announced places of a published version, without amounts."""
     partner = tx.session.get_one(Partner, message.partner_code)
     ranking = tx.session.get_one(Ranking, message.data["ranking"])
@@ -220,13 +226,15 @@ def _top_three(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: AR
         }
         for entry, ranked in entries
     ]
-    return partner.email, {"partner": partner, "month": str(ranking.month), "places": places}
+    link = head.month_link(ranking.month)
+    return partner.email, {"partner": partner, "month": str(ranking.month), "places": places, "link": link}
 
 
-def _alert_exhausted(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001
+def _alert_exhausted(tx: Tx, message: Message, head: Letterhead) -> Facts:
     walk = tx.session.get_one(Walk, message.data["walk"])
     month = Month.parse(message.data["lead_month"])
-    return None, {"month": str(month), "ranked": str(month.previous), "skipped": walk.skipped}
+    link = head.desk_link(f"months/{month.previous}")
+    return None, {"month": str(month), "ranked": str(month.previous), "skipped": walk.skipped, "link": link}
 
 
 def _alert_undelivered(tx: Tx, message: Message, head: Letterhead) -> Facts:
@@ -250,7 +258,8 @@ def _alert_welcome_late(tx: Tx, message: Message, head: Letterhead) -> Facts:
 
 
 def _alert_incomplete(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001
-    return None, {"month": message.data["month"], "missing": message.data["missing"]}
+    month = message.data["month"]
+    return None, {"month": month, "missing": message.data["missing"], "link": head.desk_link(f"months/{month}")}
 
 
 def _alert_paused(tx: Tx, message: Message, head: Letterhead) -> Facts:
@@ -275,7 +284,9 @@ def _alert_repeated(tx: Tx, message: Message, head: Letterhead) -> Facts:
 
 def _about_lead(tx: Tx, message: Message, head: Letterhead) -> dict[str, Any]:
     lead = tx.session.get_one(Lead, message.lead_id)
-    return {"lead": lead, "link": head.lead_link(lead.id), "zone": head.zone()}
+    to_partner = message.partner_code is not None
+    link = head.lead_link(lead.id) if to_partner else head.desk_link(f"leads/{lead.id}")
+    return {"lead": lead, "link": link, "zone": head.zone()}
 
 
 def _request(tx: Tx, lead: Lead, head: Letterhead) -> dict[str, Any]:

@@ -276,3 +276,14 @@ def test_a_closed_lead_still_gets_its_welcome(book: Book, clock: MovableClock) -
     close_lead(book, lead, reason="asked")
     clock.advance(timedelta(minutes=1))
     assert composed(book, MessageKind.WELCOME)["To"] == "client1@client.example"
+
+
+def test_alerts_lead_to_the_desk_and_partners_to_their_own_pages(everything: Book) -> None:
+    with everything.read() as tx:
+        for message in tx.all(select(Message).where(col(Message.channel) == Channel.MAIL)):
+            links = re.findall(
+                r"https://leads\.vendor\.example(/\S*)", text_of(compose(tx, message, settings_in("en")))
+            )
+            at_the_desk = [link.startswith("/desk/") for link in links]
+            assert all(at_the_desk) if message.kind.startswith("alert_") else not any(at_the_desk), message.kind
+            assert links or message.kind in ("welcome", "lead_taken"), message.kind
