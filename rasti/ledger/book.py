@@ -45,6 +45,13 @@ class Book:
         self.written.extend(tx.sent)
 
     @contextmanager
+    def rehearse(self) -> Iterator["Tx"]:
+        """A transaction like `write`, undone at its end: what would be written, and nothing is, nobody is woken."""
+        with usable_database(), Session(self.engine, expire_on_commit=False) as session:
+            yield Tx(self, session)
+            session.rollback()
+
+    @contextmanager
     def read(self) -> Iterator["Tx"]:
         """A transaction that only reads, one snapshot. Raises Unavailable."""
         with usable_database(), Session(read_only(self.engine), expire_on_commit=False) as session:

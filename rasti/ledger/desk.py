@@ -1,12 +1,14 @@
-"""What an operator decides about a single lead: assign it, close it (D14)."""
+"""What an operator decides about a single lead: assign it, close it (D14), detach it (D17)."""
 
 from models import Lead
 from rasti.errors import Refused
 from rasti.ledger.attempts import close_lead_within, end_attempt, open_attempt, start_attempt
 from rasti.ledger.book import Book, Tx
+from rasti.ledger.handover import hand_over_waiting
+from rasti.ledger.leads import lock_lead
 from rasti.ledger.settle import change_settled
 from rasti.ledger.tenure_walk import cannot_hold, get_partner, open_tenure
-from rasti.rules.kinds import AttemptEnd, AttemptOrigin, LeadState, MessageKind
+from rasti.rules.kinds import AttemptEnd, AttemptOrigin, Channel, Event, LeadState, MessageKind
 
 
 def assign_lead(book: Book, lead_id: int, partner: str, *, reason: str) -> bool:
@@ -56,6 +58,24 @@ def close_lead(book: Book, lead_id: int, *, reason: str) -> bool:
         return True
 
     return change_settled(book, lead_id, change)
+
+
+def detach_lead(book: Book, lead_id: int, *, reason: str) -> bool:
+    """Make an attached request a lead of its own: it waits, and is handed over like any other (D17).
+
+    False: it is one already. Raises NotFound.
+    """
+    with book.write() as tx:
+        lead = lock_lead(tx, lead_id)
+        if lead.state is not LeadState.ATTACHED:
+            return False
+        root = lead.attached_to
+        lead.state, lead.attached_to = LeadState.WAITING, None
+        tx.session.flush()
+        tx.audit(Event.LEAD_DETACHED, lead_id=lead.id, attached_to=root, reason=reason)
+        tx.send(MessageKind.RUN_LEAD, f"{lead.id}", channel=Channel.RUN, lead_id=lead.id)
+    hand_over_waiting(book)
+    return True
 
 
 def _check_own(lead: Lead) -> None:

@@ -74,18 +74,36 @@ def ingest_register(
     with rows of another issuer or month.
     """
     register = read_register(Path(path), currency=book.programme.currency, progress=progress)
+    check_register(register, replace=replace, strict=strict)
+    with book.write() as tx:
+        tx.lock(Lock.BILLING)
+        return ingest_within(tx, register, closes=closes, replace=replace, again=again, progress=progress)
+
+
+def check_register(register: Register, *, replace: tuple[str, Month] | None, strict: bool = False) -> None:
+    """Whether a file may be read at all. Raises Refused, as `ingest_register` says."""
     if strict or replace:
         _refuse_bad_rows(register)
     if replace:
         _refuse_strangers(register, IssuerMonth(*replace))
-    with book.write() as tx:
-        tx.lock(Lock.BILLING)
-        if _was_read(tx, register) and not again and not replace:
-            report = _skip(tx, register)
-        else:
-            report = _read(tx, register, IssuerMonth(*replace) if replace else None, progress)
-        if closes:
-            close_within(tx, *closes)
+
+
+def ingest_within(
+    tx: Tx,
+    register: Register,
+    *,
+    closes: tuple[str, Month] | None = None,
+    replace: tuple[str, Month] | None = None,
+    again: bool = False,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Read a checked register inside an open transaction that holds the billing lock."""
+    if _was_read(tx, register) and not again and not replace:
+        report = _skip(tx, register)
+    else:
+        report = _read(tx, register, IssuerMonth(*replace) if replace else None, progress)
+    if closes:
+        close_within(tx, *closes)
     return report
 
 

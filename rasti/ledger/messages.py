@@ -2,7 +2,7 @@
 
 claim ──> complete     sent; the delivery of a lead's mail starts its clock
       ├─> retry        later, with a growing delay, until it is given up
-      ├─> give_up      dead: an operator has to look
+      ├─> give_up      dead: an operator has to look, and may `revive` it
       ├─> void         its condition no longer holds
       └─> release      somebody else's trouble: at once
 
@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, and_, case, exists, or_, select, update
 from sqlmodel import col
 
 from models import Message
+from rasti.errors import NotFound
 from rasti.ledger.attempts import receive_within
 from rasti.ledger.book import Book, Tx
 from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
@@ -144,6 +145,27 @@ def release(book: Book, claims: Collection[Claim]) -> None:
         with book.write() as tx:
             for claim in sorted(claims, key=lambda claim: claim.id):
                 _change(tx, claim, {"claimed_by": None, "claimed_until": None})
+
+
+def revive(book: Book, message_id: int) -> bool:
+    """Try a dead message again from the beginning. False: it is not dead. Raises NotFound."""
+    with book.write() as tx:
+        message = tx.session.execute(
+            update(Message)
+            .where(col(Message.id) == message_id, col(Message.state) == MessageState.DEAD)
+            .values(
+                state=MessageState.PENDING, tries=0, not_before=tx.now, claimed_by=None, claimed_until=None, error=None
+            )
+            .returning(col(Message.kind), col(Message.lead_id))
+        ).one_or_none()
+        if message is None:
+            if tx.session.get(Message, message_id) is None:
+                raise NotFound("There is no message {id}.", id=message_id)
+            return False
+        kind, lead_id = message
+        tx.audit(Event.MESSAGE_REVIVED, lead_id=lead_id, message=message_id, kind=kind.value)
+        tx.sent.append(message_id)
+        return True
 
 
 def _due(now: datetime, channel: Channel) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """The partner list: import, and who accepted the regulation (R6, R9)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,7 @@ from sqlmodel import col, select
 from models import Partner
 from rasti.clients.partner_list import ListedPartner, read_partner_list
 from rasti.errors import NotFound
-from rasti.ledger.book import Book, Lock
+from rasti.ledger.book import Book, Lock, Tx
 from rasti.rules.kinds import Event
 
 
@@ -44,28 +45,33 @@ def import_partners(book: Book, path: Path) -> ImportReport:
 
     Raises NotFound, BadInput: one bad row refuses the whole file.
     """
-    listed = sorted(read_partner_list(Path(path)), key=lambda partner: partner.code)
+    listed = read_partner_list(Path(path))
     with book.write() as tx:
         tx.lock(Lock.BILLING)
-        known = {partner.code: partner for partner in tx.all(select(Partner))}
-        added = [_values(partner) for partner in listed if partner.code not in known]
-        changed = [
-            values
-            for partner in listed
-            if partner.code in known
-            and (values := _values(partner, known[partner.code])) != _stored(known[partner.code])
-        ]
-        if added:
-            tx.session.execute(insert(Partner), added)
-        if changed:
-            names = ("name", "email", "city", "regulation_accepted_on")
-            tx.session.connection().execute(
-                update(Partner).where(col(Partner.code) == bindparam("key")).values({n: bindparam(n) for n in names}),
-                [{"key": values["code"], **{name: values[name] for name in names}} for values in changed],
-            )
-        report = ImportReport(len(added), len(changed), len(listed) - len(added) - len(changed))
-        if added or changed:
-            tx.audit(Event.PARTNERS_IMPORTED, added=report.added, changed=report.changed, unchanged=report.unchanged)
+        return import_within(tx, listed)
+
+
+def import_within(tx: Tx, partners: Iterable[ListedPartner]) -> ImportReport:
+    """Add and change listed partners inside an open transaction that holds the billing lock."""
+    listed = sorted(partners, key=lambda partner: partner.code)
+    known = {partner.code: partner for partner in tx.all(select(Partner))}
+    added = [_values(partner) for partner in listed if partner.code not in known]
+    changed = [
+        values
+        for partner in listed
+        if partner.code in known and (values := _values(partner, known[partner.code])) != _stored(known[partner.code])
+    ]
+    if added:
+        tx.session.execute(insert(Partner), added)
+    if changed:
+        names = ("name", "email", "city", "regulation_accepted_on")
+        tx.session.connection().execute(
+            update(Partner).where(col(Partner.code) == bindparam("key")).values({n: bindparam(n) for n in names}),
+            [{"key": values["code"], **{name: values[name] for name in names}} for values in changed],
+        )
+    report = ImportReport(len(added), len(changed), len(listed) - len(added) - len(changed))
+    if added or changed:
+        tx.audit(Event.PARTNERS_IMPORTED, added=report.added, changed=report.changed, unchanged=report.unchanged)
     return report
 
 

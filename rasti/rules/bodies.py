@@ -110,6 +110,19 @@ class ContactBody(_Body):
     note: Text | None = None
 
 
+class ContactsBody(_Body):
+    """How a client can be reached, as an operator corrects it."""
+
+    name: Line
+    phone: Annotated[Line, AfterValidator(_phone)]
+    email: Annotated[Line, AfterValidator(_email)]
+
+
+def parse_contacts(data: object) -> ContactsBody:
+    """Validate a client's corrected contacts. Raises BadInput that names the field."""
+    return _parse(ContactsBody, data)
+
+
 def parse_lead(data: object) -> LeadBody:
     """Validate a lead. Raises BadInput that names the field."""
     return _parse(LeadBody, data)

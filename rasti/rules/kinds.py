@@ -136,6 +136,13 @@ class TenureEnd(StrEnum):
     PROGRAMME_ENDED = "programme_ended"
 
 
+class UploadKind(StrEnum):
+    """What an operator uploads."""
+
+    INVOICES = "invoices"
+    PARTNERS = "partners"
+
+
 class InvoiceStatus(StrEnum):
     POSTED = "posted"
     CANCELLED = "cancelled"
@@ -257,3 +264,4 @@ class Event(StrEnum):
     VIOLATION_REVERSED = "violation.reversed"
     MESSAGE_SENT = "message.sent"
     MESSAGE_DEAD = "message.dead"
+    MESSAGE_REVIVED = "message.revived"
