@@ -13,10 +13,12 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col
 
 from models import AuditEvent, Lead, Message
 from models.engine import advisory_lock, as_unavailable, database_clock, read_only, wake_relays
+from rasti.errors import Unavailable
 from rasti.rules.kinds import Channel, Event, MessageKind
 from rasti.rules.programme import Programme
 
@@ -161,9 +163,14 @@ class Tx:
 
 @contextmanager
 def usable_database() -> Iterator[None]:
-    """A database that cannot be used (away, or its disk full) is said as such. Raises Unavailable."""
+    """A database that cannot be used (away, busy, or its disk full) is said as such. Raises Unavailable."""
     try:
         yield
+    except PoolTimeout as error:
+        raise Unavailable(
+            "The database cannot be used now: {why}. Nothing was written; try again.",
+            why="too many requests wait for a connection",
+        ) from error
     except DBAPIError as error:
         meaning = as_unavailable(error)
         if meaning is None:

@@ -16,7 +16,7 @@ from models import Checkpoint, Violation
 from models.engine import open_engine
 from models.upgrade import upgrade_database
 from rasti.cli.demo.check import check_story
-from rasti.cli.demo.data import make_home
+from rasti.cli.demo.data import make_home, slow_down
 from rasti.cli.demo.play import Play
 from rasti.cli.demo.tell import Teller
 from rasti.clients.mailbox import read_mailbox
@@ -31,6 +31,7 @@ from rasti.ledger.partners import import_partners
 from rasti.ledger.rankings import publish
 from rasti.ledger.tenures import activate
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
+from rasti.rules.kinds import CheckpointKind
 from rasti.settings import Settings
 from rasti.steward.relay import deliver
 from tests.clock import MovableClock, moscow
@@ -174,3 +175,13 @@ def test_a_folder_that_is_not_a_demos_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="not a demo's home"):
         make_home(tmp_path, moscow(NOW))
     assert keep.read_text() == "mine"
+
+
+def test_after_the_story_the_hour_lasts_long_enough_for_a_person(tmp_path: Path) -> None:
+    home = make_home(tmp_path / "demo", moscow(NOW))
+    story = load_programme(home.programme).rules[0]
+    slow_down(home)
+    person = load_programme(home.programme).rules[0]
+    first = [rules.regulation[CheckpointKind.FIRST_HOUR][1] for rules in (story, person)]
+    assert first == [timedelta(seconds=20), timedelta(minutes=3)]
+    assert person.completion < first[1]
