@@ -63,17 +63,19 @@ def close_lead(book: Book, lead_id: int, *, reason: str) -> bool:
 def detach_lead(book: Book, lead_id: int, *, reason: str) -> bool:
     """Make an attached request a lead of its own: it waits, and is handed over like any other (D17).
 
-    False: it is one already. Raises NotFound.
+    After the last lead month it waits for nobody (D8). False: it is a lead of its own already. Raises NotFound.
     """
     with book.write() as tx:
         lead = lock_lead(tx, lead_id)
         if lead.state is not LeadState.ATTACHED:
             return False
-        root = lead.attached_to
-        lead.state, lead.attached_to = LeadState.WAITING, None
+        root, ends_at = lead.attached_to, tx.programme.ends_at
+        is_over = ends_at is not None and tx.now >= ends_at
+        lead.state, lead.attached_to = LeadState.OUT_OF_PROGRAMME if is_over else LeadState.WAITING, None
         tx.session.flush()
         tx.audit(Event.LEAD_DETACHED, lead_id=lead.id, attached_to=root, reason=reason)
-        tx.send(MessageKind.RUN_LEAD, f"{lead.id}", channel=Channel.RUN, lead_id=lead.id)
+        if not is_over:
+            tx.send(MessageKind.RUN_LEAD, f"{lead.id}", channel=Channel.RUN, lead_id=lead.id)
     hand_over_waiting(book)
     return True
 

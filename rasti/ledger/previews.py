@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlmodel import col, select
+
+from models import QuarantinedRow
 from rasti.clients.partner_list import read_partner_list
 from rasti.clients.register import Register, read_register
 from rasti.errors import Refused
@@ -70,6 +73,9 @@ def _months(tx: Tx, register: Register, named: Iterable[Month]) -> list[Month]:
     for bad in register.bad_rows:
         touched |= bad.months
     touched |= {stored.month for stored in stored_invoices(tx, {inv.key for inv in register.invoices}).values()}
+    # A row of which no date could be read keeps all months of its file incomplete, until its invoice is accepted.
+    for waiting in tx.all(select(col(QuarantinedRow.months)).where(col(QuarantinedRow.resolved_at).is_(None))):
+        touched |= set(map(Month.parse, waiting))
     return sorted(month for month in touched | {month.next for month in touched} if _can_be_ranked(tx, month))
 
 

@@ -4,9 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 
+import pytest
 from sqlmodel import col, select
 
 from models import Attempt, AuditEvent, Message
+from rasti.errors import NotFound
 from rasti.ledger import messages
 from rasti.ledger.book import Book
 from rasti.ledger.desk import close_lead
@@ -209,3 +211,41 @@ def test_runs_are_completed_together(book: Book) -> None:
     assert messages.claim(book, "relay") == []
     assert messages.complete_all(book, {claim: f"run-{claim.id}" for claim in claims}) == 2
     assert [get(book, claim.id).external_id for claim in claims] == [f"run-{claim.id}" for claim in claims]
+
+
+def dead(book: Book) -> int:
+    """A message that was given up; its id."""
+    (message_id,) = outbox(book, 1)
+    (claim,) = messages.claim(book, "relay")
+    messages.give_up(book, claim, error="550 no such user")
+    return message_id
+
+
+def test_a_dead_message_is_tried_again_from_the_beginning(book: Book, clock: MovableClock) -> None:
+    message_id = dead(book)
+    clock.advance(days=2)
+    assert messages.revive(book, message_id)
+    message = get(book, message_id)
+    assert (message.state, message.tries, message.error) == (MessageState.PENDING, 0, None)
+    assert message_id in book.written  # whoever delivers at once delivers it
+    (claim,) = messages.claim(book, "relay")
+    assert (claim.id, claim.tries) == (message_id, 0)
+    assert [event.data for event in events(book, Event.MESSAGE_REVIVED)] == [
+        {"message": message_id, "kind": MessageKind.ALERT_INCOMPLETE.value}
+    ]
+
+
+def test_only_a_dead_message_is_revived_and_once(book: Book) -> None:
+    message_id = dead(book)
+    assert messages.revive(book, message_id)
+    assert not messages.revive(book, message_id)
+    (claim,) = messages.claim(book, "relay")
+    assert messages.complete(book, claim)
+    assert not messages.revive(book, message_id)
+    assert get(book, message_id).state is MessageState.SENT
+    assert len(events(book, Event.MESSAGE_REVIVED)) == 1
+
+
+def test_no_message_no_revival(book: Book) -> None:
+    with pytest.raises(NotFound):
+        messages.revive(book, 99)
