@@ -7,7 +7,7 @@ from sqlalchemy import func
 from sqlmodel import col, select
 
 from models import Attempt, Contact, Lead
-from rasti.errors import BadInput, Forbidden, Refused
+from rasti.errors import BadInput, Conflict, Forbidden, Refused
 from rasti.ledger.attempts import (
     checkpoints_of,
     close_lead_within,
@@ -103,12 +103,15 @@ def _postpone_runs(tx: Tx, attempt: Attempt, contact: Contact, completion: timed
             )
 
 
-def log_contact(book: Book, lead_id: int, body: ContactBody, *, request: KeyedRequest | None = None) -> Logged:
+def log_contact(
+    book: Book, lead_id: int, body: ContactBody, *, request: KeyedRequest | None = None, seen: int | None = None
+) -> Logged:
     """Log a contact: it completes the one that was begun, or begins and ends now (D12).
 
     After the attempt has ended it is kept without effect (D15). `request`: the same one again logs nothing more.
+    `seen`: the newest contact (id, 0: none) that a form knew, so that a form sent twice is one contact.
     Raises NotFound, BadInput: in the future, or an outcome without `reached`; Forbidden: the partner never held the
-    lead; Conflict: the request's key was used for another.
+    lead; Conflict: the request's key was used for another, or another contact was logged since `seen`.
     """
 
     def change(tx: Tx, lead: Lead) -> tuple[int, ContactEffect]:
@@ -122,6 +125,7 @@ def log_contact(book: Book, lead_id: int, body: ContactBody, *, request: KeyedRe
     def log(tx: Tx, lead: Lead) -> tuple[int, ContactEffect]:
         attempt = _last_attempt_of(tx, lead, body.partner)
         _check(body, tx.now)
+        _check_seen(tx, lead, body.partner, seen)
         if attempt.ended_at is not None:
             contact = _store(tx, attempt, body, None, ContactEffect.AFTER_END)
             _after_end(tx, lead, attempt, contact)
@@ -160,6 +164,22 @@ def _check(body: ContactBody, now: datetime) -> None:
             field="checklist",
             outcome=body.outcome,
         )
+
+
+def _check_seen(tx: Tx, lead: Lead, partner: str, seen: int | None) -> None:
+    if seen is None:
+        return
+    newest = tx.session.execute(
+        select(col(Contact.id))
+        .join(Attempt)
+        .where(
+            col(Attempt.lead_id) == lead.id, col(Attempt.partner_code) == partner, col(Contact.logged_at).is_not(None)
+        )
+        .order_by(col(Contact.began_at).desc(), col(Contact.id).desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if (newest or 0) != seen:
+        raise Conflict("A contact was logged meanwhile: look at it first. If yours is another one, log it now.")
 
 
 def _last_attempt_of(tx: Tx, lead: Lead, partner: str) -> Attempt:

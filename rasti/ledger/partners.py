@@ -6,14 +6,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import ColumnElement, bindparam, insert, or_, update
 from sqlmodel import col, select
 
 from models import Partner
 from rasti.clients.partner_list import ListedPartner, read_partner_list
-from rasti.errors import NotFound
+from rasti.errors import NotFound, Refused
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.rules.kinds import Event
+from rasti.rules.programme import Rules
 
 
 @dataclass(frozen=True)
@@ -75,24 +76,38 @@ def import_within(tx: Tx, partners: Iterable[ListedPartner]) -> ImportReport:
     return report
 
 
-def accept_regulation(book: Book, code: str, *, reason: str | None = None) -> Acceptance:
-    """Note that a partner is ready to follow the regulation from today on (R9). Raises NotFound."""
+def accept_regulation(book: Book, code: str, *, reason: str | None = None, version: str | None = None) -> Acceptance:
+    """Note that a partner is ready to follow the regulation from today on (R9).
+
+    `version`: what the partner has read; another than the accepted one is accepted anew. Accepted before: nothing
+    changes. Raises NotFound, Refused: the regulation is another than the one that was read.
+    """
     with book.write() as tx:
         tx.lock(Lock.BILLING)
         today = tx.now.astimezone(tx.programme.zone).date()
+        if version is not None and version != regulation_in_force(tx).regulation_version:
+            raise Refused("The regulation has changed meanwhile: read it again, then accept it.")
+        fresh: ColumnElement[bool] = col(Partner.regulation_accepted_on).is_(None)
+        values: dict[str, Any] = {"regulation_accepted_on": today}
+        if version is not None:
+            fresh = or_(fresh, col(Partner.regulation_version).is_distinct_from(version))
+            values["regulation_version"] = version
         accepted_now = tx.session.execute(
-            update(Partner)
-            .where(col(Partner.code) == code, col(Partner.regulation_accepted_on).is_(None))
-            .values(regulation_accepted_on=today)
-            .returning(col(Partner.code))
+            update(Partner).where(col(Partner.code) == code, fresh).values(values).returning(col(Partner.code))
         ).scalar_one_or_none()
         if accepted_now is not None:
-            tx.audit(Event.PARTNER_ACCEPTED, partner_code=code, accepted_on=today.isoformat(), reason=reason)
+            about: dict[str, Any] = {"accepted_on": today.isoformat(), "version": version, "reason": reason}
+            tx.audit(Event.PARTNER_ACCEPTED, partner_code=code, **about)
             return Acceptance(code, today, accepted_now=True)
         partner = tx.session.get(Partner, code)
         if partner is None or partner.regulation_accepted_on is None:
             raise NotFound("There is no partner {code} in the partner list.", code=code)
         return Acceptance(code, partner.regulation_accepted_on, accepted_now=False)
+
+
+def regulation_in_force(tx: Tx) -> Rules:
+    """The rules of the present month: those that a partner accepts now."""
+    return tx.programme.rules_for(tx.programme.month_at(tx.now))
 
 
 def _values(partner: ListedPartner, known: Partner | None = None) -> dict[str, object]:

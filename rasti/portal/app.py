@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from rasti.ledger.book import Book
-from rasti.portal import api, faults, health, language, mailbox, public, sign_in
+from rasti.portal import api, cabinet, faults, health, language, mailbox, public, sign_in
 from rasti.portal.guard import guard_requests
 from rasti.portal.metrics import Metrics
 from rasti.portal.site import Site
@@ -15,7 +15,7 @@ from rasti.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
 # Pages for people; what the API describes of itself is in `rasti.portal.api`.
-PAGES = (public, language, sign_in, health)
+PAGES = (public, language, sign_in, cabinet, health)
 
 
 def create_app(book: Book, settings: Settings) -> FastAPI:

@@ -43,6 +43,9 @@ def register(app: FastAPI) -> None:
         target = SIGN_IN_PAGES[error.role]
         if request.method in ("GET", "HEAD"):
             target += f"?next={quote(request.url.path, safe='/')}"
+        if "hx-request" in request.headers:
+            # A list that refreshes itself would put the sign-in page into its own place.
+            return Response(headers={"HX-Redirect": target})
         return RedirectResponse(target, status_code=303)
 
 

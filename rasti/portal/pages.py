@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from babel.dates import format_date, format_datetime, get_month_names
 from babel.numbers import format_decimal
@@ -19,12 +20,14 @@ from rasti.i18n import LANGUAGES, catalogue, translator
 from rasti.portal.language import language_of
 from rasti.portal.site import site_of
 from rasti.portal.visitor import csrf_of, visitor_of
+from rasti.rules.bodies import phone_key
 from rasti.rules.kinds import CheckpointKind
 from rasti.rules.month import Month
 from rasti.rules.programme import Programme
 
 _FOLDER = Path(__file__).parent
 _TO_THE_SECOND = timedelta(minutes=10)
+_RUSSIAN_DIGITS = 11
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,10 @@ class Writing:
     def day(self, value: datetime) -> str:
         """2 September 2019."""
         return format_date(value.astimezone(self.programme.zone), format="long", locale=self.language)
+
+    def date(self, value: date) -> str:
+        """A calendar day: 02.09.2019."""
+        return format_date(value, format="dd.MM.yyyy" if self.language == "ru" else "yyyy-MM-dd", locale=self.language)
 
     def when(self, value: datetime) -> str:
         """Day and time; to the second where the regulation counts seconds."""
@@ -145,8 +152,26 @@ def environment(language: str) -> Environment:
     )
     made.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
     made.globals["asset"] = asset
+    made.filters |= {"sentence": sentence, "dialled": dialled, "mail_address": mail_address}
     made.globals["words"] = made.get_template("words.j2").module
     return made
+
+
+def sentence(words: str) -> str:
+    """With a capital letter at the beginning, and nothing else changed."""
+    return words[:1].upper() + words[1:]
+
+
+def dialled(phone: str) -> str:
+    """A phone number as `tel:` has it (RFC 3966): as digits with the country's, which +7, 8 and no prefix mean."""
+    digits = phone_key(phone)
+    abroad = phone.strip().startswith("+") or (len(digits) == _RUSSIAN_DIGITS and digits.startswith("7"))
+    return f"+{digits}" if abroad else digits
+
+
+def mail_address(address: str) -> str:
+    """A mail address as `mailto:` has it (RFC 6068): nothing in it adds a header."""
+    return quote(address, safe="@")
 
 
 @lru_cache

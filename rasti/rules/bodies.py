@@ -52,6 +52,16 @@ def _web(text: str) -> str:
     return text
 
 
+def _web_or_nothing(text: str) -> str:
+    return _web(text) if text else text
+
+
+def _free_phone(text: str) -> str:
+    if text and not re.fullmatch(r"7800\d{7}", phone_key(text)):
+        raise ValueError("is not a free number: it begins with 8-800 and has 11 digits")
+    return text
+
+
 def _sane_year(instant: datetime) -> datetime:
     # The last days of datetime's range have no UTC, or no minute after them.
     if not FIRST_YEAR <= instant.year <= LAST_YEAR:
@@ -61,6 +71,10 @@ def _sane_year(instant: datetime) -> datetime:
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_one_line)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000), AfterValidator(_no_nul)]
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000), AfterValidator(_no_nul)]
+LineOrNothing = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), AfterValidator(_one_line)]
+WebOrNothing = Annotated[LineOrNothing, AfterValidator(_web_or_nothing)]
+FreePhone = Annotated[LineOrNothing, AfterValidator(_free_phone)]
 Instant = Annotated[AwareDatetime, AfterValidator(_sane_year)]
 
 
@@ -121,6 +135,23 @@ class ContactsBody(_Body):
 def parse_contacts(data: object) -> ContactsBody:
     """Validate a client's corrected contacts. Raises BadInput that names the field."""
     return _parse(ContactsBody, data)
+
+
+class ProfileBody(_Body):
+    """How a partner prepares for the first call (R15); an empty text is not filled in."""
+
+    listed_url: WebOrNothing = ""
+    tariffs_url: WebOrNothing = ""
+    regions_answer: ShortText = ""
+    free_phone: FreePhone = ""
+    support_channels: ShortText = ""
+    support_hours: LineOrNothing = ""
+    duty_contact: ShortText = ""
+
+
+def parse_profile(data: object) -> ProfileBody:
+    """Validate a profile. Raises BadInput that names the field."""
+    return _parse(ProfileBody, data)
 
 
 def parse_lead(data: object) -> LeadBody:

@@ -97,20 +97,30 @@ def _meets(contact: ContactFact, kind: CheckpointKind) -> bool:
 
 def _unanswered(contacts: Sequence[ContactFact], rules: Rules) -> set[int]:
     """Calls without an answer, far enough apart, plus a message or mail: the client did not pick up (D12)."""
+    calls, written = unanswered_calls(contacts, rules), written_messages(contacts)
+    if len(calls) < rules.no_answer.calls or not written:
+        return set()
+    return {contact.id for contact in [*calls[: rules.no_answer.calls], written[0]]}
+
+
+def unanswered_calls(contacts: Sequence[ContactFact], rules: Rules) -> list[ContactFact]:
+    """The calls nobody answered, each far enough from the one before (D12); contacts in order of time."""
     calls: list[ContactFact] = []
     for contact in contacts:
         is_call = contact.kind is ContactKind.CALL and contact.outcome is Outcome.NO_ANSWER
         if is_call and (not calls or contact.began_at - calls[-1].began_at >= rules.no_answer.apart):
             calls.append(contact)
-    written = [
+    return calls
+
+
+def written_messages(contacts: Sequence[ContactFact]) -> list[ContactFact]:
+    """The messages and mails that stand beside unanswered calls (D12)."""
+    return [
         contact
         for contact in contacts
         if contact.kind in (ContactKind.MESSAGE, ContactKind.EMAIL)
         and contact.outcome not in (None, Outcome.WRONG_CONTACT)
     ]
-    if len(calls) < rules.no_answer.calls or not written:
-        return set()
-    return {contact.id for contact in [*calls[: rules.no_answer.calls], written[0]]}
 
 
 def judge(

@@ -24,12 +24,14 @@ from models import (
 from rasti.i18n import translator
 from rasti.ledger.attempts import checkpoints_of, open_attempt, rules_of
 from rasti.ledger.book import Tx
+from rasti.ledger.profiles import certificate_within, profile_within
 from rasti.ledger.sign_in import link_token
 from rasti.rules.call_window import CallWindow
-from rasti.rules.kinds import CHECKLISTS, ChecklistItem, CheckpointKind, MessageKind
+from rasti.rules.kinds import CheckpointKind, MessageKind
 from rasti.rules.month import Month
 from rasti.rules.programme import Programme, Rules
 from rasti.rules.regulation import Window, checkpoint_windows, clock_start
+from rasti.rules.shortfall import tasks_of
 from rasti.secret import Secret
 
 Facts = tuple[str | None, dict[str, Any]]  # the address (none: operators) and what the templates need
@@ -99,7 +101,7 @@ def _lead(tx: Tx, message: Message, head: Letterhead) -> Facts:
                 "kind": window.kind.value,
                 "opens": head.when(window.opens_at, rules=rules),
                 "due": head.when(window.due_at, rules=rules),
-                "tasks": _tasks(window.kind),
+                "tasks": tasks_of(window.kind),
             }
             for window in _windows(tx, attempt, rules)
         ],
@@ -119,27 +121,17 @@ def _windows(tx: Tx, attempt: Attempt, rules: Rules) -> list[Window]:
     return checkpoint_windows(tx.now, start, rules, call_window)
 
 
-# As a call goes.
-_ORDER = (
-    ChecklistItem.REACHED,
-    ChecklistItem.INTRODUCED,
-    ChecklistItem.ABOUT_CLOUD_REQUEST,
-    ChecklistItem.ASKED_HOW_TRIAL_GOES,
-    ChecklistItem.ASKED_QUESTIONS,
-    ChecklistItem.LEFT_CONTACTS,
-)
-
-
-def _tasks(kind: CheckpointKind) -> list[str]:
-    return [item.value for item in _ORDER if item in CHECKLISTS[kind]]
-
-
 def _welcome(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001
-    """R11: the link, that access is ready, and who will call."""
+    """R11, R15: the link, that access is ready, who will call, and what that partner prepared for the client."""
     lead, client = _lead_and_client(tx, _id(message.lead_id))
     attempt = open_attempt(tx, lead.attached_to or lead.id)
-    caller = tx.session.get_one(Partner, attempt.partner_code).name if attempt else None
-    return client.email, {"lead": lead, "client": client, "caller": caller}
+    facts: dict[str, Any] = {"lead": lead, "client": client, "caller": None, "about": None, "attachments": []}
+    if attempt is not None:
+        certificate = certificate_within(tx, attempt.partner_code)
+        facts["caller"] = tx.session.get_one(Partner, attempt.partner_code).name
+        facts["about"] = profile_within(tx, attempt.partner_code).answers
+        facts["attachments"] = [certificate] if certificate else []
+    return client.email, facts
 
 
 def _sign_in(tx: Tx, message: Message, head: Letterhead) -> Facts:
@@ -166,7 +158,7 @@ def _reminder(tx: Tx, message: Message, head: Letterhead) -> Facts:
     return to, facts | {
         "kind": checkpoint.kind.value,
         "due": head.when(checkpoint.due_at, rules=rules),
-        "tasks": _tasks(checkpoint.kind),
+        "tasks": tasks_of(checkpoint.kind),
     }
 
 

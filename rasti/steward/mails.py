@@ -63,6 +63,9 @@ def compose(tx: Tx, message: Message, settings: Settings) -> EmailMessage:
         mail[LEAD_HEADER] = str(message.lead_id)
     mail.set_content(rendered["text"])
     mail.add_alternative(rendered["html"], subtype="html")
+    for file in facts.get("attachments", ()):
+        main, _, sub = file.content_type.partition("/")
+        mail.add_attachment(file.content, maintype=main, subtype=sub, filename=file.file_name)
     return mail
 
 

@@ -32,6 +32,17 @@
     if (question && !window.confirm(question)) event.preventDefault();
   });
 
+  // A form that writes is sent once, however often its button is tapped.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+
   // <button data-copy="text">
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");

@@ -1,0 +1,252 @@
+"""The leads of one partner as a list: filtered, sorted by urgency, in pages. Reading only.
+
+A checkpoint that is met already still waits for its verdict until its due time; what is due next is the first open one
+that is not met. A contact with the effect `counted` that began in its window met it: windows do not overlap (D12).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, false, func, or_, select, true
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from models import Attempt, Checkpoint, Client, Contact, Lead
+from rasti.ledger.book import Book, Tx
+from rasti.rules.bodies import email_key, phone_key
+from rasti.rules.kinds import AttemptEnd, CheckpointKind, ContactEffect, LeadState
+
+PAGE = 25  # leads
+_LARGEST_ID = 2**63 - 1
+_NAMES = 500  # products that a search may match
+_BATCH = 5_000  # bound parameters in one statement
+
+
+class Show(StrEnum):
+    """Which of a partner's leads a list shows."""
+
+    MINE = "mine"  # in their hands
+    SOON = "soon"  # of those: what is due next is near, or its time is over
+    CLOSED = "closed"  # closed in their hands
+    LEFT = "left"  # no longer theirs
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a partner looks for; `text` is a lead's number or a part of a product's name."""
+
+    show: Show = Show.MINE
+    checkpoint: CheckpointKind | None = None  # due next
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is due next of a lead."""
+
+    kind: CheckpointKind
+    opens_at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class LeadRow:
+    """A lead in a partner's list; the client only while it is in their hands."""
+
+    lead_id: int
+    product: str
+    workplaces: int
+    requested_at: datetime
+    state: LeadState
+    started_at: datetime
+    received_at: datetime | None
+    ended_at: datetime | None
+    end_reason: AttemptEnd | None
+    due: Due | None
+    client: Client | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether it ended in this partner's hands."""
+        return self.end_reason is AttemptEnd.CLOSED and self.state is LeadState.CLOSED
+
+
+@dataclass(frozen=True)
+class LeadList:
+    """One page of a list."""
+
+    rows: list[LeadRow]
+    total: int
+    page: int
+    pages: int
+
+
+def list_leads(book: Book, partner: str, wanted: Wanted, *, page: int = 1) -> LeadList:
+    """A page of a partner's leads, the most urgent first; a page that does not exist is the last one."""
+    with book.read() as tx:
+        conditions = _conditions(tx, partner, wanted)
+        total = tx.session.execute(_joined(select(func.count()), partner).where(*conditions)).scalar_one()
+        pages = max(1, -(-total // PAGE))
+        page = min(max(page, 1), pages)
+        statement = _rows(partner).where(*conditions).limit(PAGE).offset((page - 1) * PAGE)
+        return LeadList(list(_with_clients(tx, statement)), total, page, pages)
+
+
+def all_leads(book: Book, partner: str, wanted: Wanted) -> list[LeadRow]:
+    """The whole list, for a file."""
+    with book.read() as tx:
+        return list(_with_clients(tx, _rows(partner).where(*_conditions(tx, partner, wanted))))
+
+
+def find_by_client(book: Book, partner: str, asked: str) -> list[LeadRow]:
+    """The leads in a partner's hands whose client has this phone number or mail address."""
+    keys = [col(Client.email_key) == email_key(asked.strip())]
+    if phone_key(asked):
+        keys.append(col(Client.phone_key) == phone_key(asked))
+    ids = select(col(Client.lead_id)).where(or_(*keys))
+    repeats = select(col(Lead.attached_to)).where(col(Lead.id).in_(ids))
+    with book.read() as tx:
+        mine = (col(Attempt.ended_at).is_(None), or_(col(Lead.id).in_(ids), col(Lead.id).in_(repeats)))
+        return list(_with_clients(tx, _rows(partner).where(*mine).limit(PAGE)))
+
+
+_Next = aliased(Checkpoint)
+
+
+def _joined(statement: Select[Any], partner: str) -> Select[Any]:
+    """A partner's last attempt of each lead, with what is due next."""
+    later = aliased(Attempt)
+    pending = _pending(partner)
+    return (
+        statement.select_from(Attempt)
+        .join(Lead, col(Lead.id) == col(Attempt.lead_id))
+        .outerjoin(pending, pending.c.attempt_id == col(Attempt.id))
+        .outerjoin(_Next, and_(col(_Next.attempt_id) == pending.c.attempt_id, col(_Next.due_at) == pending.c.due_at))
+        .where(
+            col(Attempt.partner_code) == partner,
+            ~select(col(later.id))
+            .where(
+                col(later.lead_id) == col(Attempt.lead_id),
+                col(later.partner_code) == partner,
+                col(later.number) > col(Attempt.number),
+            )
+            .exists(),
+        )
+    )
+
+
+def _pending(partner: str) -> Subquery:
+    """The due time of the first open checkpoint that is not met, of each open attempt of a partner."""
+    met = (
+        select(col(Contact.id))
+        .where(
+            col(Contact.attempt_id) == col(Checkpoint.attempt_id),
+            col(Contact.effect) == ContactEffect.COUNTED,
+            col(Contact.began_at).between(col(Checkpoint.opens_at), col(Checkpoint.due_at)),
+        )
+        .exists()
+    )
+    return (
+        select(col(Checkpoint.attempt_id), func.min(col(Checkpoint.due_at)).label("due_at"))
+        .join(Attempt, col(Attempt.id) == col(Checkpoint.attempt_id))
+        .where(
+            col(Attempt.partner_code) == partner,
+            col(Attempt.ended_at).is_(None),
+            col(Checkpoint.verdict).is_(None),
+            ~met,
+        )
+        .group_by(col(Checkpoint.attempt_id))
+        .subquery()
+    )
+
+
+def _rows(partner: str) -> Select[Any]:
+    """Not yet received first, then by what is due next; what has ended last, the newest first."""
+    is_open = col(Attempt.ended_at).is_(None)
+    urgency = case(
+        (and_(is_open, col(Attempt.received_at).is_(None)), 0),
+        (and_(is_open, col(_Next.due_at).is_not(None)), 1),
+        (is_open, 2),
+        else_=3,
+    )
+    columns = select(Lead, Attempt, _Next)
+    return _joined(columns, partner).order_by(
+        urgency, col(_Next.due_at), col(Attempt.ended_at).desc(), col(Attempt.id).desc()
+    )
+
+
+def _conditions(tx: Tx, partner: str, wanted: Wanted) -> list[ColumnElement[bool]]:
+    is_open = col(Attempt.ended_at).is_(None)
+    closed = and_(col(Attempt.end_reason) == AttemptEnd.CLOSED, col(Lead.state) == LeadState.CLOSED)
+    conditions: dict[Show, list[ColumnElement[bool]]] = {
+        Show.MINE: [is_open],
+        Show.SOON: [is_open, _is_near(tx)],
+        Show.CLOSED: [closed],
+        Show.LEFT: [~is_open, ~closed],
+        Show.ALL: [true()],
+    }
+    found = conditions[wanted.show]
+    if wanted.checkpoint is not None:
+        found.append(col(_Next.kind) == wanted.checkpoint)
+    if wanted.text.strip():
+        found.append(_matches(tx, partner, wanted.text.strip()))
+    return found
+
+
+def _is_near(tx: Tx) -> ColumnElement[bool]:
+    """As near as when the rules send a reminder."""
+    reminders = tx.programme.rules_for(tx.programme.month_at(tx.now)).reminders
+    near: list[ColumnElement[bool]] = [
+        and_(col(_Next.kind) == kind, col(_Next.due_at) <= tx.now + before) for kind, before in reminders.items()
+    ]
+    return or_(false(), *near)
+
+
+def _matches(tx: Tx, partner: str, text: str) -> ColumnElement[bool]:
+    """By a lead's number, or a part of the product's name in any case (which SQLite knows for ASCII only)."""
+    names: Iterable[str] = tx.session.execute(
+        select(col(Lead.product))
+        .join(Attempt, col(Attempt.lead_id) == col(Lead.id))
+        .where(col(Attempt.partner_code) == partner)
+        .distinct()
+    ).scalars()
+    part = text.casefold()
+    by_product = col(Lead.product).in_([name for name in names if part in name.casefold()][:_NAMES])
+    number = text.removeprefix("#").removeprefix("№").strip()
+    if number.isascii() and number.isdecimal() and int(number) <= _LARGEST_ID:
+        return or_(col(Lead.id) == int(number), by_product)
+    return by_product
+
+
+def _with_clients(tx: Tx, statement: Select[Any]) -> Iterator[LeadRow]:
+    rows = [_row(lead, attempt, due) for lead, attempt, due in tx.session.execute(statement)]
+    clients = _clients(tx, [row.lead_id for row in rows if row.ended_at is None])
+    return (replace(row, client=clients.get(row.lead_id)) for row in rows)
+
+
+def _clients(tx: Tx, lead_ids: Sequence[int]) -> dict[int, Client]:
+    found: dict[int, Client] = {}
+    for start in range(0, len(lead_ids), _BATCH):
+        ids = lead_ids[start : start + _BATCH]
+        for client in tx.all(select(Client).where(col(Client.lead_id).in_(ids))):
+            found[client.lead_id] = client
+    return found
+
+
+def _row(lead: Lead, attempt: Attempt, due: Checkpoint | None) -> LeadRow:
+    return LeadRow(
+        lead.id,
+        lead.product,
+        lead.workplaces,
+        lead.requested_at,
+        lead.state,
+        attempt.started_at,
+        attempt.received_at,
+        attempt.ended_at,
+        attempt.end_reason,
+        Due(due.kind, due.opens_at, due.due_at) if due else None,
+    )

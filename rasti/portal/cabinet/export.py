@@ -1,0 +1,106 @@
+"""Leads as a file: CSV as Excel opens it by itself, and a workbook. What clients typed never becomes a formula."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from rasti.ledger.partner_leads import LeadRow
+from rasti.portal.pages import Writing
+from rasti.rules.kinds import LeadState
+
+Translate = Callable[[str], str]
+
+# A cell that begins so is calculated by spreadsheet programs.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_WIDTHS = (10, 36, 12, 18, 22, 18, 16, 26, 18, 28, 24, 16, 44)  # characters
+
+
+def headings(_: Translate) -> list[str]:
+    """The names of the columns."""
+    return [
+        _("Lead"),
+        _("Product"),
+        _("Workplaces"),
+        _("Requested"),
+        _("State"),
+        _("Next contact by"),
+        _("Which contact"),
+        _("Client"),
+        _("Phone"),
+        _("E-mail"),
+        _("Company"),
+        _("City"),
+        _("Comment"),
+    ]
+
+
+def cells(row: LeadRow, _: Translate) -> list[Any]:
+    """A lead's cells: numbers, texts and instants."""
+    kinds = {"1h": _("the first call"), "3d": _("the first follow-up"), "2w": _("the second follow-up")}
+    client = row.client
+    words = (client.name, client.phone, client.email, client.company, client.city, client.comment) if client else ()
+    return [
+        row.lead_id,
+        row.product,
+        row.workplaces,
+        row.requested_at,
+        state(row, _),
+        row.due.due_at if row.due else None,
+        kinds[row.due.kind] if row.due else None,
+        *(words or (None,) * 6),
+    ]
+
+
+def state(row: LeadRow, _: Translate) -> str:
+    """Where a lead stands, for this partner."""
+    if row.ended_at is None:
+        return _("in your hands")
+    if row.closed:
+        return _("closed")
+    return _("waits for an operator") if row.state is LeadState.PAUSED else _("no longer yours")
+
+
+def as_csv(rows: Sequence[LeadRow], write: Writing, _: Translate) -> bytes:
+    """With a byte order mark and semicolons, as Excel in Russian and others expects them."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    writer.writerow(headings(_))
+    for row in rows:
+        writer.writerow(_texts(cells(row, _), write))
+    return out.getvalue().encode("utf-8-sig")
+
+
+def _texts(values: Sequence[Any], write: Writing) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, datetime):
+            yield write.when(value)
+        else:
+            plain = "" if value is None else str(value)
+            yield f"'{plain}" if plain.startswith(_FORMULA) else plain
+
+
+def as_xlsx(rows: Sequence[LeadRow], write: Writing, _: Translate) -> bytes:
+    """A workbook with one sheet; times in the programme's time zone."""
+    from xlsxwriter import Workbook  # slow to import, needed only here
+
+    out = io.BytesIO()
+    with Workbook(out, {"in_memory": True, "constant_memory": False}) as book:
+        sheet = book.add_worksheet(_("Leads"))
+        bold, instant = book.add_format({"bold": True}), book.add_format({"num_format": "dd.mm.yyyy hh:mm"})
+        for column, (name, width) in enumerate(zip(headings(_), _WIDTHS, strict=True)):
+            sheet.set_column(column, column, width)
+            sheet.write_string(0, column, name, bold)
+        for line, row in enumerate(rows, start=1):
+            for column, value in enumerate(cells(row, _)):
+                if isinstance(value, datetime):
+                    local = value.astimezone(write.programme.zone).replace(tzinfo=None)
+                    sheet.write_datetime(line, column, local, instant)
+                elif isinstance(value, int):
+                    sheet.write_number(line, column, value)
+                elif value is not None:
+                    sheet.write_string(line, column, value)  # never a formula, never a link
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, max(1, len(rows)), len(_WIDTHS) - 1)
+    return out.getvalue()
