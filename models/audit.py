@@ -13,7 +13,13 @@ class AuditEvent(SQLModel, table=True):
     """One state change, written in its transaction; rows are never changed or removed (a trigger refuses)."""
 
     __tablename__ = "audit_event"
-    __table_args__ = (Index("ix_audit_event_lead", "lead_id"), Index("ix_audit_event_at", "at"))
+    __table_args__ = (
+        Index("ix_audit_event_lead", "lead_id"),
+        Index("ix_audit_event_at", "at"),
+        # An operator looks through the events of a partner, or of a kind, the newest first.
+        Index("ix_audit_event_partner", "partner_code", "id"),
+        Index("ix_audit_event_event", "event", "id"),
+    )
 
     id: int = Field(default=None, primary_key=True, sa_type=BigId)
     at: datetime = Field(sa_type=UtcDateTime)

@@ -17,7 +17,6 @@ from rasti.ledger.previews import preview_partners, preview_register
 from rasti.ledger.rankings import publish
 from rasti.ledger.uploads import drop_upload, find_upload, keep_upload
 from rasti.rules.kinds import UploadKind
-from rasti.rules.month import Month
 from tests.builders import HEADER, MONTH, SECOND, WINNER, add_cast, growing_register, invoice_row, register
 from tests.clock import MovableClock
 

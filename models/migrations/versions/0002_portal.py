@@ -172,11 +172,15 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'dead'"),
             postgresql_where=sa.text("state = 'dead'"),
         )
+    op.create_index("ix_audit_event_partner", "audit_event", ["partner_code", "id"])
+    op.create_index("ix_audit_event_event", "audit_event", ["event", "id"])
     place = _KINDS.index("welcome")
     _set_message_kinds((*_KINDS[:place], "sign_in", *_KINDS[place:]))
 
 
 def downgrade() -> None:
+    op.drop_index("ix_audit_event_event", "audit_event")
+    op.drop_index("ix_audit_event_partner", "audit_event")
     op.drop_index("ix_message_dead", "message")
     op.execute("DELETE FROM message WHERE kind = 'sign_in'")
     _set_message_kinds(_KINDS)

@@ -19,7 +19,7 @@ from rasti.rules.kinds import ContactKind, Outcome
 
 router = APIRouter()
 
-_LARGEST_ID = 2**63 - 1
+_LONGEST = 18  # digits: what every database takes as a number
 # The buttons, in the order in which they are needed.
 OUTCOMES = [
     Outcome.REACHED,
@@ -40,17 +40,17 @@ class Typed:
     note: str = ""
 
 
-def _number(lead_id: int) -> int:
-    """The lead in the address; a number no database can have is none of ours. Raises NotFound."""
-    if lead_id > _LARGEST_ID:
-        raise NotFound("There is no lead {id}.", id=lead_id)
-    return lead_id
+def _number(lead_id: str) -> int:
+    """The lead in the address. Raises NotFound, also for what no lead's number can be."""
+    if not lead_id.isascii() or not lead_id.isdecimal() or len(lead_id) > _LONGEST:
+        raise NotFound("There is no such page.")
+    return int(lead_id)
 
 
 TheNumber = Annotated[int, Depends(_number)]
 
 
-@router.get("/leads/{lead_id:int}")
+@router.get("/leads/{lead_id}")
 def lead(request: Request, site: TheSite, partner: ThePartner, lead_id: TheNumber, said: str = "") -> Response:
     """The lead; opening it is receiving it (D11), unless a browser only fetches it ahead."""
     shown = partners_lead(site.book, lead_id, partner.name)
@@ -61,7 +61,7 @@ def lead(request: Request, site: TheSite, partner: ThePartner, lead_id: TheNumbe
     return _page(request, site, shown, said=said)
 
 
-@router.post("/leads/{lead_id:int}/calling", dependencies=[OurForm])
+@router.post("/leads/{lead_id}/calling", dependencies=[OurForm])
 def calling(request: Request, site: TheSite, partner: ThePartner, lead_id: TheNumber) -> Response:
     """ "Calling now": the contact begins (D12)."""
     shown = partners_lead(site.book, lead_id, partner.name)
@@ -74,7 +74,7 @@ def calling(request: Request, site: TheSite, partner: ThePartner, lead_id: TheNu
     return RedirectResponse(f"/leads/{lead_id}?said=calling#contact", status_code=303)
 
 
-@router.post("/leads/{lead_id:int}/contacts", dependencies=[OurForm])
+@router.post("/leads/{lead_id}/contacts", dependencies=[OurForm])
 def contact(
     request: Request,
     site: TheSite,
