@@ -99,7 +99,16 @@ def test_declining_moves_the_leads_on(portal: Portal, winner: Page) -> None:
     expect(winner.locator(".holder")).to_contain_text("ООО «second»")
 
 
-PAGES = ["/leads", "/leads/1", "/leads/2", f"/leads/decline/{MONTH}", "/standing", "/profile", "/regulation"]
+PAGES = [
+    "/leads",
+    "/leads/1",
+    "/leads/2",
+    f"/leads/decline/{MONTH}",
+    "/standing",
+    "/profile",
+    "/profile/regulation",
+    f"/standing/{MONTH}",
+]
 
 
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
