@@ -61,9 +61,15 @@ def read_facts(tx: Tx, month: Month) -> Facts:
         bills=bills,
         eligibility=_eligibility(tx, month),
         rules=rules,
-        missing=missing_for(tx, month, has_invoices=_has_counted_invoice(tx, month, rules)),
+        missing=missing_now(tx, month),
         invoices=_digest(revisions),
     )
+
+
+def missing_now(tx: Tx, month: Month) -> list[dict[str, Any]]:
+    """What keeps a reporting month incomplete (D6)."""
+    rules = tx.programme.rules_for(month)
+    return missing_for(tx, month, has_invoices=_has_counted_invoice(tx, month, rules))
 
 
 def _in_months(month: Month) -> tuple[ColumnExpressionArgument[bool], ...]:

@@ -1,0 +1,102 @@
+"""The operator's desk today: who holds the leads, what waits for a decision, what the last month waits for."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from models import Checkpoint, Lead, Message, Partner, QuarantinedRow, Ranking, Tenure, Violation
+from rasti.ledger.book import Book, Tx
+from rasti.ledger.desk_months import MonthState, month_states_within
+from rasti.ledger.tenure_walk import open_tenure
+from rasti.rules.kinds import LeadState, MessageState, PauseReason
+from rasti.rules.month import Month
+
+RECENT = timedelta(days=7)
+SOON = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class HolderNow:
+    """Who holds the leads, since when, by which version."""
+
+    partner: str
+    name: str
+    since: datetime
+    lead_month: Month
+    month: Month  # the reporting month that earned them
+    version: int
+    place: int | None
+
+
+@dataclass(frozen=True)
+class Today:
+    """What an operator looks at first; leads, checkpoints and violations as counts."""
+
+    holder: HolderNow | None
+    leads: dict[LeadState, int]
+    paused: dict[PauseReason, int]
+    due_soon: int
+    overdue: int
+    violated: int  # in the last days
+    late: int  # messages whose time has come
+    oldest_late: datetime | None
+    dead: int
+    oldest_dead: datetime | None  # when it was written
+    last_month: MonthState | None  # the newest that has ended
+    quarantined: int
+
+
+def today(book: Book) -> Today:
+    """The desk now."""
+    with book.read() as tx:
+        tenure = open_tenure(tx)
+        leads: dict[LeadState, int] = dict.fromkeys(LeadState, 0)
+        leads |= _counts(tx, select(col(Lead.state), func.count()).group_by(col(Lead.state)))
+        paused = select(col(Lead.pause_reason), func.count()).where(col(Lead.state) == LeadState.PAUSED)
+        pending = col(Message.state) == MessageState.PENDING
+        late, oldest_late = _count_and_oldest(tx, col(Message.not_before), pending, col(Message.not_before) <= tx.now)
+        dead, oldest_dead = _count_and_oldest(tx, col(Message.created_at), col(Message.state) == MessageState.DEAD)
+        months = month_states_within(tx, newest=1)
+        return Today(
+            holder=_holder(tx, tenure) if tenure else None,
+            leads=leads,
+            paused=_counts(tx, paused.group_by(col(Lead.pause_reason))),
+            due_soon=_open_checkpoints(tx, col(Checkpoint.due_at).between(tx.now, tx.now + SOON)),
+            overdue=_open_checkpoints(tx, col(Checkpoint.due_at) < tx.now),
+            violated=_count(tx, select(func.count()).where(col(Violation.recorded_at) > tx.now - RECENT)),
+            late=late,
+            oldest_late=oldest_late,
+            dead=dead,
+            oldest_dead=oldest_dead,
+            last_month=months[0] if months else None,
+            quarantined=_count(tx, select(func.count()).where(col(QuarantinedRow.resolved_at).is_(None))),
+        )
+
+
+def _holder(tx: Tx, tenure: Tenure) -> HolderNow:
+    ranking = tx.session.get_one(Ranking, tenure.ranking_id)
+    name = tx.session.get_one(Partner, tenure.partner_code).name
+    return HolderNow(
+        tenure.partner_code, name, tenure.started_at, tenure.lead_month, ranking.month, ranking.version, tenure.place
+    )
+
+
+def _open_checkpoints(tx: Tx, when: Any) -> int:
+    # A checkpoint of an attempt that has ended is void: no verdict means that the attempt is open.
+    return _count(tx, select(func.count()).where(col(Checkpoint.verdict).is_(None), when))
+
+
+def _count_and_oldest(tx: Tx, since: Any, *where: Any) -> tuple[int, datetime | None]:
+    count, oldest = tx.session.execute(select(func.count(), func.min(since)).where(*where)).one()
+    return count, oldest
+
+
+def _counts(tx: Tx, statement: Any) -> dict[Any, int]:
+    return dict(tx.session.execute(statement).tuples())
+
+
+def _count(tx: Tx, statement: Any) -> int:
+    return int(tx.session.execute(statement).scalar_one())
