@@ -1,6 +1,8 @@
 """Prefect's API as far as we use it, in memory, behind an HTTP transport."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,7 +11,7 @@ import httpx
 
 from rasti.clients.prefect import PrefectApi
 
-NAMES = ("lead", "checkpoint", "fallback")
+NAMES = ("lead", "checkpoint", "fallback", "monthly-ranking")
 
 
 @dataclass
@@ -27,6 +29,15 @@ class FakePrefect:
     def api(self, auth: str | None = None) -> PrefectApi:
         """A client that talks to this server."""
         return PrefectApi("http://prefect.example/api", auth=auth, transport=httpx.MockTransport(self._answer))
+
+    @contextmanager
+    def opened(self) -> Iterator[PrefectApi]:
+        """The same, closed afterwards."""
+        api = self.api()
+        try:
+            yield api
+        finally:
+            api.close()
 
     def named(self, name: str) -> list[dict[str, Any]]:
         """The runs of this name."""
@@ -55,6 +66,10 @@ class FakePrefect:
             return httpx.Response(200, json={"id": str(self._deployments[path.rpartition("/")[2]])})
         if path.endswith("/create_flow_run/bulk"):
             return self._create(path, body)
+        if path.endswith("/create_flow_run"):
+            run = body | {"id": str(uuid4()), "name": "run", "state_type": "SCHEDULED", "state_name": "Scheduled"}
+            self.runs[UUID(run["id"])] = run
+            return httpx.Response(201, json=run)
         wanted = [self.runs[UUID(id)] for id in body["flow_runs"]["id"]["any_"] if UUID(id) in self.runs]
         if path == "flow_runs/filter":
             return httpx.Response(200, json=wanted)

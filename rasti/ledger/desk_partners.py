@@ -207,4 +207,4 @@ def certificate_of(book: Book, code: str) -> Certificate:
 
 
 def _counts(tx: Tx, statement: Any) -> dict[str, int]:
-    return dict(tx.session.execute(statement).tuples())
+    return dict(map(tuple, tx.session.execute(statement).all()))

@@ -95,7 +95,7 @@ def _count_and_oldest(tx: Tx, since: Any, *where: Any) -> tuple[int, datetime | 
 
 
 def _counts(tx: Tx, statement: Any) -> dict[Any, int]:
-    return dict(tx.session.execute(statement).tuples())
+    return dict(map(tuple, tx.session.execute(statement).all()))
 
 
 def _count(tx: Tx, statement: Any) -> int:

@@ -6,9 +6,10 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from rasti.ledger.book import Book
-from rasti.portal import api, cabinet, faults, health, language, mailbox, public, sign_in
+from rasti.portal import api, cabinet, desk, faults, health, language, mailbox, public, sign_in
 from rasti.portal.guard import guard_requests
 from rasti.portal.metrics import Metrics
+from rasti.portal.prefect import Prefect
 from rasti.portal.site import Site
 from rasti.secret import load_secret
 from rasti.settings import Settings
@@ -18,8 +19,8 @@ STATIC = Path(__file__).parent / "static"
 PAGES = (public, language, sign_in, cabinet, health)
 
 
-def create_app(book: Book, settings: Settings) -> FastAPI:
-    """The portal over an open ledger."""
+def create_app(book: Book, settings: Settings, prefect: Prefect | None = None) -> FastAPI:
+    """The portal over an open ledger; `prefect`: that of the settings, unless given."""
 
     app = FastAPI(
         title="rasti",
@@ -28,12 +29,14 @@ def create_app(book: Book, settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.site = Site(book, settings, load_secret(settings))
+    if prefect is None and settings.prefect_api_url:
+        prefect = Prefect.at(settings.prefect_api_url)
+    app.state.site = Site(book, settings, load_secret(settings), prefect)
     app.state.metrics = Metrics(book)
     app.middleware("http")(guard_requests)
     faults.register(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for area in PAGES:
+    for area in (*PAGES, *desk.AREAS):
         app.include_router(area.router, include_in_schema=False)
     app.include_router(api.router)
     app.openapi = lambda: api.describe(app)  # type: ignore[method-assign]

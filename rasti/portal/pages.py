@@ -46,6 +46,10 @@ class Writing:
         """Growth in percent, as it was published."""
         return f"{self.number(value)}\N{NO-BREAK SPACE}%"
 
+    def growth(self, text: str) -> str:
+        """The same of a stored text."""
+        return self.percent(Decimal(text))
+
     def money(self, value: Decimal) -> str:
         """An amount in the programme's currency."""
         sign = {"RUB": "₽"}.get(self.programme.currency, self.programme.currency)
@@ -55,6 +59,14 @@ class Writing:
         """August 2019; in Russian as it stands inside a sentence, for a label capitalize it."""
         name = get_month_names("wide", context="stand-alone", locale=self.language)[month.number]
         return f"{name} {month.year}"
+
+    def month_of(self, text: str) -> str:
+        """The same of a month written YYYY-MM, as stored facts have it."""
+        return self.month(Month.parse(text))
+
+    def calendar_day(self, value: date) -> str:
+        """2 September 2019, of a calendar day."""
+        return format_date(value, format="long", locale=self.language)
 
     def day(self, value: datetime) -> str:
         """2 September 2019."""
@@ -154,6 +166,7 @@ def environment(language: str) -> Environment:
     made.globals["asset"] = asset
     made.filters |= {"sentence": sentence, "dialled": dialled, "mail_address": mail_address}
     made.globals["words"] = made.get_template("words.j2").module
+    made.globals["terms"] = made.get_template("desk/terms.j2").module
     return made
 
 

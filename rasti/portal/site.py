@@ -1,4 +1,4 @@
-"""What every request may use: the ledger, the settings, the secret."""
+"""What every request may use: the ledger, the settings, the secret, Prefect."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from rasti.ledger.book import Book
+from rasti.portal.prefect import Prefect
 from rasti.secret import Secret
 from rasti.settings import Settings
 
@@ -17,6 +18,7 @@ class Site:
     book: Book
     settings: Settings
     secret: Secret
+    prefect: Prefect | None  # none: none is configured
 
     def book_of(self, actor: str) -> Book:
         """The ledger, written by `actor`."""

@@ -70,6 +70,7 @@ def form_of_ours(request: Request, csrf: Annotated[str, Form()] = "") -> None:
 
 ThePartner = Annotated[SignedIn, Depends(partner_only)]
 TheOperator = Annotated[SignedIn, Depends(operator_only)]
+OperatorsOnly = Depends(operator_only)
 OurForm = Depends(form_of_ours)
 
 

@@ -1,0 +1,16 @@
+"""The operators' desk; every route of it needs TheOperator."""
+
+from rasti.portal.desk import (
+    imports,
+    lead_steps,
+    leads,
+    month_steps,
+    months,
+    partner_steps,
+    partners,
+    today,
+    trail,
+    violations,
+)
+
+AREAS = (today, month_steps, months, lead_steps, leads, violations, partner_steps, partners, imports, trail)
