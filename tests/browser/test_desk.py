@@ -4,14 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
+from sqlmodel import select
 
+from models import Ranking
 from rasti.ledger.ingest import ingest_register
 from rasti.ledger.rankings import publish, rank
 from rasti.ledger.tenures import activate
 from tests.browser.axe import faults
 from tests.browser.conftest import PHONE, Portal
-from tests.builders import MONTH, WINNER, add_cast, arrive, growing_register, neglect_first, receive
+from tests.builders import MONTH, SECOND, WINNER, add_cast, arrive, growing_register, neglect_first, receive
 
 PAGES = [
     "/desk",
@@ -70,3 +72,38 @@ def test_the_desks_pages_are_accessible_and_fit_their_screen(
         if not page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"):
             wrong[f"{path} is too wide"] = True
     assert wrong == {}
+
+
+def test_a_month_that_is_ranked_anew_shows_the_difference_and_leaves_the_holder(
+    month: Portal, operator_page: Page, tmp_path: Path
+) -> None:
+    """An invoice of the second is corrected: the operator computes the month anew and sees who moved, and why."""
+    page = operator_page
+    page.goto(f"{month.url}/desk/imports")
+    corrected = tmp_path / "corrected.csv"
+    corrected.write_text(growing_register(growth={WINNER: "100", SECOND: "120"}), encoding="utf-8")
+    page.locator('input[type="file"]').first.set_input_files(corrected)
+    page.locator('input[type="file"]').first.locator("xpath=ancestor::form").get_by_role("button").last.click()
+    expect(page.locator("main")).to_contain_text("2019")
+    with month.book.read() as tx:
+        assert len(tx.all(select(Ranking))) == 1  # a preview writes nothing
+    page.locator('form[action^="/desk/imports/"]:not([action$="/cancel"]) button').click()
+    page.goto(f"{month.url}/desk/months/{MONTH}")
+    page.locator('form[action$="/rank"] button').click()
+    page.wait_for_url("**said=ranked**")
+    difference = page.locator("details[open]").first
+    expect(difference).to_contain_text(SECOND)
+    expect(difference).to_contain_text("19000.00")
+    expect(difference).to_contain_text("22000.00")
+    page.goto(month.url)
+    expect(page.locator(".holder")).to_contain_text(f"ООО «{SECOND}»")
+    expect(page.locator(".podium li").first).to_contain_text(f"ООО «{WINNER}»")
+
+
+def test_why_the_leads_went_on_is_found_from_the_desk(month: Portal, operator_page: Page) -> None:
+    page = operator_page
+    page.goto(f"{month.url}/desk")
+    page.locator("main a[href^='/desk/violations']").first.click()
+    page.locator("main a[href='/desk/leads/1']").first.click()
+    expect(page.locator("main")).to_contain_text(WINNER)
+    expect(page.locator("main .badge.bad").first).to_be_visible()
