@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from rasti.errors import RastiError, Refused, Unavailable
@@ -71,7 +71,7 @@ def do(
     visitor: TheOperator,
     month: str,
     step: Step,
-    how: How = How.RUN,
+    how: Annotated[How, Form()] = How.RUN,
     reason: Reason = "",
     incomplete: Line = "",
 ) -> Response:
