@@ -87,6 +87,7 @@ class IdempotencyKey(SQLModel, table=True):
     """What a request with an Idempotency-Key did, so that its repeat does nothing and gets the same answer."""
 
     __tablename__ = "idempotency_key"
+    __table_args__ = (Index("ix_idempotency_key_created_at", "created_at"),)  # the oldest are forgotten
 
     token_id: int = Field(foreign_key="api_token.id", primary_key=True, sa_type=BigId)
     key: str = Field(primary_key=True, max_length=255)

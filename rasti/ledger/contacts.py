@@ -1,7 +1,8 @@
 """Contacts with the client: begun by one tap, logged, and what they did (D12, D15)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import col, select
@@ -17,7 +18,7 @@ from rasti.ledger.attempts import (
     rules_of,
 )
 from rasti.ledger.book import Book, Tx
-from rasti.ledger.idempotency import KeyedRequest, earlier_result, keep_result
+from rasti.ledger.idempotency import KeyedRequest, amend_result, earlier_result, keep_result
 from rasti.ledger.leads import get_lead
 from rasti.ledger.settle import change_settled
 from rasti.ledger.tenure_walk import get_partner
@@ -114,13 +115,15 @@ def log_contact(
     lead; Conflict: the request's key was used for another, or another contact was logged since `seen`.
     """
 
-    def change(tx: Tx, lead: Lead) -> tuple[int, ContactEffect]:
+    def change(tx: Tx, lead: Lead) -> tuple[Logged, bool]:
         earlier = earlier_result(tx, request)
         if earlier is not None:
-            return earlier["contact"], ContactEffect(earlier["effect"])
+            state, effect = LeadState(earlier["state"]), ContactEffect(earlier["effect"])
+            return Logged(lead_id, earlier["contact"], state, effect), False
         contact_id, effect = log(tx, lead)
-        keep_result(tx, request, {"contact": contact_id, "effect": effect.value})
-        return contact_id, effect
+        logged = Logged(lead_id, contact_id, lead.state, effect)
+        keep_result(tx, request, _result(logged))
+        return logged, True
 
     def log(tx: Tx, lead: Lead) -> tuple[int, ContactEffect]:
         attempt = _last_attempt_of(tx, lead, body.partner)
@@ -145,9 +148,18 @@ def log_contact(
         _act_on_outcome(tx, lead, attempt, contact)
         return contact.id, contact.effect
 
-    contact_id, effect = change_settled(book, lead_id, change)
+    logged, is_new = change_settled(book, lead_id, change)
+    if not is_new:
+        return logged
     with book.read() as tx:
-        return Logged(lead_id, contact_id, get_lead(tx, lead_id).state, effect)
+        settled = replace(logged, state=get_lead(tx, lead_id).state)
+    if request is not None and settled != logged:  # a violation was acted on after it
+        amend_result(book, request, _result(settled))
+    return settled
+
+
+def _result(logged: Logged) -> dict[str, Any]:
+    return {"contact": logged.contact_id, "state": logged.state.value, "effect": logged.effect.value}
 
 
 def _check(body: ContactBody, now: datetime) -> None:

@@ -20,7 +20,7 @@ from rasti.rules.bodies import email_key, phone_key
 from rasti.rules.kinds import AttemptEnd, CheckpointKind, ContactEffect, LeadState
 
 PAGE = 25  # leads
-_LARGEST_ID = 2**63 - 1
+_LONGEST_NUMBER = 18  # digits: what every database takes as a number
 _NAMES = 500  # products that a search may match
 _BATCH = 5_000  # bound parameters in one statement
 
@@ -213,6 +213,9 @@ def _is_near(tx: Tx) -> ColumnElement[bool]:
 
 def _matches(tx: Tx, partner: str, text: str) -> ColumnElement[bool]:
     """By a lead's number, or a part of the product's name in any case (which SQLite knows for ASCII only)."""
+    number = text.removeprefix("#").removeprefix("№").strip()
+    if number.isascii() and number.isdecimal() and len(number) <= _LONGEST_NUMBER:
+        return col(Lead.id) == int(number)
     names: Iterable[str] = tx.session.execute(
         select(col(Lead.product))
         .join(Attempt, col(Attempt.lead_id) == col(Lead.id))
@@ -220,11 +223,7 @@ def _matches(tx: Tx, partner: str, text: str) -> ColumnElement[bool]:
         .distinct()
     ).scalars()
     part = text.casefold()
-    by_product = col(Lead.product).in_([name for name in names if part in name.casefold()][:_NAMES])
-    number = text.removeprefix("#").removeprefix("№").strip()
-    if number.isascii() and number.isdecimal() and int(number) <= _LARGEST_ID:
-        return or_(col(Lead.id) == int(number), by_product)
-    return by_product
+    return col(Lead.product).in_([name for name in names if part in name.casefold()][:_NAMES])
 
 
 def _with_clients(tx: Tx, statement: Select[Any]) -> Iterator[LeadRow]:

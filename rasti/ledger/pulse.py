@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, bindparam, func
 from sqlmodel import col, select
 
 from models import Checkpoint, Heartbeat, Lead, Message
@@ -13,6 +13,15 @@ from rasti.ledger.book import Book, Tx
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.rules.kinds import Channel, LeadState, MessageState
 from rasti.rules.month import Month
+
+
+@dataclass(frozen=True)
+class Lags:
+    """How late the steward is, in seconds; 0 where nothing waits."""
+
+    mail: float  # since the oldest mail was due
+    verdict: float  # since the oldest checkpoint without a verdict was due
+    heartbeats: dict[str, float]  # since a loop last finished a round
 
 
 @dataclass(frozen=True)
@@ -36,19 +45,12 @@ def pulse(book: Book) -> Pulse:
     with book.read() as tx:
         tenure = open_tenure(tx)
         by_state = dict(_rows(tx, select(col(Lead.state), func.count()).group_by(col(Lead.state))))
-        # A checkpoint of an attempt that has ended is void: no verdict means that the attempt is open.
-        overdue, first_due = tx.session.execute(
-            select(func.count(), func.min(col(Checkpoint.due_at))).where(
-                col(Checkpoint.verdict).is_(None), col(Checkpoint.due_at) < tx.now
-            )
-        ).one()
+        overdue, oldest_overdue = _overdue(tx)
         due, oldest_due = _due_messages(tx)
         dead = dict(
             _rows(
                 tx,
-                select(col(Message.channel), func.count())
-                .where(col(Message.state) == MessageState.DEAD)
-                .group_by(col(Message.channel)),
+                select(col(Message.channel), func.count()).where(_is(MessageState.DEAD)).group_by(col(Message.channel)),
             )
         )
         return Pulse(
@@ -57,24 +59,34 @@ def pulse(book: Book) -> Pulse:
             lead_month=tenure.lead_month if tenure else None,
             leads={state: by_state.get(state, 0) for state in LeadState},
             overdue=overdue,
-            oldest_overdue=_age(tx, first_due),
+            oldest_overdue=oldest_overdue,
             due=due,
             oldest_due=oldest_due,
             dead={channel: dead.get(channel, 0) for channel in Channel},
-            heartbeats={row.loop: _age(tx, row.seen_at) for row in tx.all(select(Heartbeat))},
+            heartbeats=_heartbeats(tx),
         )
 
 
-def relay_lag(book: Book) -> float:
-    """How long the oldest mail that is due has waited, in seconds. Raises Unavailable."""
+def lags_if_current(book: Book) -> Lags | None:
+    """How late the steward is; None: the database lacks tables of this version. Raises Unavailable."""
     with book.read() as tx:
-        return _due_messages(tx)[1][Channel.MAIL]
+        if not is_current(tx.session.connection()):
+            return None
+        return Lags(_due_messages(tx)[1][Channel.MAIL], _overdue(tx)[1], _heartbeats(tx))
 
 
-def is_ready(book: Book) -> bool:
-    """Whether the database answers and has the tables of this version. Raises Unavailable."""
-    with book.read() as tx:
-        return is_current(tx.session.connection())
+def _overdue(tx: Tx) -> tuple[int, float]:
+    # A checkpoint of an attempt that has ended is void: no verdict means that the attempt is open.
+    count, first = tx.session.execute(
+        select(func.count(), func.min(col(Checkpoint.due_at))).where(
+            col(Checkpoint.verdict).is_(None), col(Checkpoint.due_at) < tx.now
+        )
+    ).one()
+    return count, _age(tx, first)
+
+
+def _heartbeats(tx: Tx) -> dict[str, float]:
+    return {row.loop: _age(tx, row.seen_at) for row in tx.all(select(Heartbeat))}
 
 
 def _due_messages(tx: Tx) -> tuple[dict[Channel, int], dict[Channel, float]]:
@@ -83,7 +95,7 @@ def _due_messages(tx: Tx) -> tuple[dict[Channel, int], dict[Channel, float]]:
         for channel, count, oldest in _rows(
             tx,
             select(col(Message.channel), func.count(), func.min(col(Message.not_before)))
-            .where(col(Message.state) == MessageState.PENDING, col(Message.not_before) <= tx.now)
+            .where(_is(MessageState.PENDING), col(Message.not_before) <= tx.now)
             .group_by(col(Message.channel)),
         )
     }
@@ -92,6 +104,11 @@ def _due_messages(tx: Tx) -> tuple[dict[Channel, int], dict[Channel, float]]:
         {channel: rows.get(channel, nothing)[0] for channel in Channel},
         {channel: _age(tx, rows.get(channel, nothing)[1]) for channel in Channel},
     )
+
+
+def _is(state: MessageState) -> ColumnElement[bool]:
+    # The word itself, not a parameter: only then does the database see that the index of this state will do.
+    return col(Message.state) == bindparam(None, state, literal_execute=True)
 
 
 def _rows(tx: Tx, statement: Any) -> list[tuple[Any, ...]]:

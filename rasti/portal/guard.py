@@ -18,6 +18,7 @@ LARGEST_BODY = 25 * 1024 * 1024  # bytes: a register that an operator uploads
 LARGEST_API_BODY = 256 * 1024
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_METHODS = _SAFE | {"POST", "PUT", "PATCH", "DELETE"}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "font-src 'self'; frame-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -55,7 +56,7 @@ async def guard_requests(request: Request, call_next: Callable[[Request], Awaita
         response.headers["Cache-Control"] = _FOR_EVER
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
-    request.app.state.metrics.note(_route(request), request.method, response.status_code, time.monotonic() - began)
+    request.app.state.metrics.note(_route(request), _method(request), response.status_code, time.monotonic() - began)
     return response
 
 
@@ -81,12 +82,19 @@ def _is_our_page(request: Request) -> bool:
     return bool(origin) and origin in ours
 
 
+def _method(request: Request) -> str:
+    # Anybody may send any word as a method, and each would be a line of the metrics.
+    return request.method if request.method in _METHODS else "other"
+
+
 def _route(request: Request) -> str:
     """The template of the path: the path itself may hold a token, and every lead would be a line of the metrics."""
     path = request.scope["path"]
     if path.startswith("/static/"):
         return "/static"
-    if "route" not in request.scope:
+    # A route knows its template below the router that holds it: what stands before that is the router's prefix.
+    template = getattr(request.scope.get("route"), "path_format", None)
+    if template is None:
         return "unmatched"
-    names = {str(value): f"{{{name}}}" for name, value in request.path_params.items()}
-    return "/".join(names.get(part, part) for part in path.split("/"))
+    own = template.format(**request.path_params)
+    return path.removesuffix(own) + template if path.endswith(own) else "unmatched"

@@ -5,10 +5,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from rasti.clients.prefect import QUICK, prefect_api
 from rasti.errors import Unavailable
-from rasti.ledger.pulse import Pulse, is_ready, pulse
+from rasti.ledger.pulse import Lags, lags_if_current
 from rasti.portal.metrics import CONTENT_TYPE
 from rasti.portal.site import TheSite
-from rasti.rules.kinds import Channel
 
 router = APIRouter()
 
@@ -25,22 +24,21 @@ def alive() -> Response:
 def ready(site: TheSite) -> Response:
     """200: requests can be answered, though perhaps something behind is degraded; 503: they cannot."""
     try:
-        current = is_ready(site.book)
-        now = pulse(site.book) if current else None
+        lags = lags_if_current(site.book)
     except Unavailable:
         return JSONResponse({"status": "unavailable", "database": "down"}, status_code=503)
-    if now is None:
+    if lags is None:
         return JSONResponse({"status": "unavailable", "database": "not upgraded"}, status_code=503)
     prefect = _prefect(site.settings.prefect_api_url)
-    degraded = prefect == "down" or _is_late(now)
+    degraded = prefect == "down" or _is_late(lags)
     return JSONResponse(
         {
             "status": "degraded" if degraded else "ready",
             "database": "up",
             "prefect": prefect,
-            "relay_lag_seconds": round(now.oldest_due[Channel.MAIL], 1),
-            "guard_lag_seconds": round(now.oldest_overdue, 1),
-            "heartbeat_age_seconds": {loop: round(age, 1) for loop, age in now.heartbeats.items()},
+            "relay_lag_seconds": round(lags.mail, 1),
+            "guard_lag_seconds": round(lags.verdict, 1),
+            "heartbeat_age_seconds": {loop: round(age, 1) for loop, age in lags.heartbeats.items()},
         }
     )
 
@@ -58,6 +56,5 @@ def _prefect(url: str | None) -> str:
         return "up" if prefect.is_up() else "down"
 
 
-def _is_late(now: Pulse) -> bool:
-    ages = (now.oldest_due[Channel.MAIL], now.oldest_overdue, *now.heartbeats.values())
-    return any(age > _LATE for age in ages)
+def _is_late(lags: Lags) -> bool:
+    return any(age > _LATE for age in (lags.mail, lags.verdict, *lags.heartbeats.values()))

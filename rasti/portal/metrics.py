@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from rasti.errors import Unavailable
 from rasti.ledger.book import Book
 from rasti.ledger.pulse import Pulse, pulse
 
@@ -36,7 +37,7 @@ class Metrics:
         self._seconds.labels(route, method).observe(seconds)
 
     def text(self) -> bytes:
-        """Everything, as Prometheus reads it. Raises Unavailable."""
+        """Everything, as Prometheus reads it."""
         return generate_latest(self._registry)
 
 
@@ -50,7 +51,14 @@ class _Programme(Collector):
         return []  # registering asks the database nothing
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        return _families(pulse(self._book))
+        try:
+            now = pulse(self._book)
+        except Unavailable:
+            # How requests go is told also then: it is what somebody wants to see.
+            yield GaugeMetricFamily("rasti_database_up", "Whether the database answers.", value=0)
+            return
+        yield GaugeMetricFamily("rasti_database_up", "Whether the database answers.", value=1)
+        yield from _families(now)
 
 
 def _families(now: Pulse) -> Iterator[GaugeMetricFamily]:

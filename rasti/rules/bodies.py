@@ -1,6 +1,7 @@
 """What comes in from outside: the body of a lead and of a contact, the same for command line and API."""
 
 import hashlib
+import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -123,6 +124,15 @@ class ContactBody(_Body):
     outcome: Outcome
     note: Text | None = None
 
+    def digest(self) -> str:
+        """SHA-256 that tells one body from another, however it was spelt."""
+        # A set has no order of its own.
+        same = self.model_dump(mode="json") | {
+            "checklist": sorted(self.checklist),
+            "happened_at": utc(self.happened_at),
+        }
+        return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
+
 
 class ContactsBody(_Body):
     """How a client can be reached, as an operator corrects it."""
@@ -134,7 +144,7 @@ class ContactsBody(_Body):
 
 def parse_contacts(data: object) -> ContactsBody:
     """Validate a client's corrected contacts. Raises BadInput that names the field."""
-    return _parse(ContactsBody, data)
+    return parse_body(ContactsBody, data)
 
 
 class ProfileBody(_Body):
@@ -151,20 +161,21 @@ class ProfileBody(_Body):
 
 def parse_profile(data: object) -> ProfileBody:
     """Validate a profile. Raises BadInput that names the field."""
-    return _parse(ProfileBody, data)
+    return parse_body(ProfileBody, data)
 
 
 def parse_lead(data: object) -> LeadBody:
     """Validate a lead. Raises BadInput that names the field."""
-    return _parse(LeadBody, data)
+    return parse_body(LeadBody, data)
 
 
 def parse_contact(data: object) -> ContactBody:
     """Validate a contact. Raises BadInput that names the field."""
-    return _parse(ContactBody, data)
+    return parse_body(ContactBody, data)
 
 
-def _parse(model: type[Body], data: object) -> Body:
+def parse_body(model: type[Body], data: object) -> Body:
+    """Validate a body. Raises BadInput that names the field."""
     try:
         return model.model_validate_json(data) if isinstance(data, bytes) else model.model_validate(data)
     except ValidationError as error:

@@ -10,9 +10,12 @@ from fastapi import FastAPI
 from models import Operator
 from rasti.ledger.book import Book
 from rasti.ledger.sessions import open_session_within
+from rasti.ledger.tokens import add_token
 from rasti.portal.app import create_app
-from rasti.rules.kinds import Role
+from rasti.rules.kinds import Role, TokenScope
 from rasti.settings import Settings
+from tests.builders import WINNER, arrive, receive, won_month
+from tests.portal.programs import Program
 from tests.portal.visitors import ORIGIN, Browser
 
 OPERATOR = "olga"
@@ -70,3 +73,31 @@ def operator(browsers: Callable[[], Browser], book: Book) -> Browser:
         tx.session.flush()
         token = open_session_within(tx, Role.OPERATOR, OPERATOR, former=None)
     return browsers().sign_in(token)
+
+
+@pytest.fixture
+def program(app: FastAPI, book: Book) -> Callable[..., Program]:
+    """A program with a new token of a scope; without one, nobody."""
+
+    def with_token(scope: str | None = None, partner: str | None = None) -> Program:
+        token = None
+        if scope is not None:
+            token = add_token(book, f"{scope} {partner}", TokenScope(scope), partner=partner)
+        return Program(app, token)
+
+    return with_token
+
+
+@pytest.fixture
+def site(program: Callable[..., Program], book: Book) -> Program:
+    """The vendor's site, which sends leads; the winner holds them."""
+    won_month(book)
+    return program("leads:write")
+
+
+@pytest.fixture
+def winner(program: Callable[..., Program], book: Book) -> Program:
+    """The winner's own program; the winner has received lead 1."""
+    won_month(book)
+    receive(book, arrive(book))
+    return program("contacts:write", WINNER)

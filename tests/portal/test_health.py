@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
 from sqlmodel import update
 
 from models import Message
 from rasti.ledger.book import Book
 from rasti.ledger.heartbeats import beat
+from rasti.ledger.pulse import lags_if_current, pulse
 from rasti.portal.app import create_app
 from rasti.rules.kinds import MessageState
 from rasti.settings import Settings
@@ -41,6 +43,9 @@ def test_the_process_says_that_it_lives_without_asking_the_database(settings: Se
     assert (answer.status_code, answer.json()["database"]) == (503, "down")
     assert browser.get("/").status_code == 503
     assert browser.client.get("/api/v1/rankings").headers["retry-after"] == "5"
+    found = metrics(browser)
+    assert found[("rasti_database_up",)] == 0
+    assert found["rasti_http_requests_total", "GET", "/", "503"] == 1
 
 
 def test_ready_means_that_the_database_is_up_to_date(guest: Browser, book: Book) -> None:
@@ -85,6 +90,7 @@ def test_metrics_tell_how_the_programme_stands(
             update(Message).where(Message.kind == "reminder").values(state=MessageState.DEAD)  # type: ignore[arg-type]
         )
     found = metrics(guest)
+    assert found[("rasti_database_up",)] == 1
     assert found["rasti_open_tenure", "2019-09", "winner"] == 1
     assert found["rasti_leads", "in_work"] == 1
     assert found[("rasti_checkpoints_overdue",)] == 1
@@ -103,3 +109,36 @@ def test_metrics_count_requests_by_the_template_of_their_path(
     assert found["rasti_http_requests_total", "GET", "/sign-in/{token}", "200"] == 1
     assert found["rasti_http_requests_total", "GET", "unmatched", "404"] == 1
     assert "a-token" not in guest.get("/metrics").text
+
+
+def test_a_path_that_repeats_itself_and_a_strange_method_are_no_new_lines_of_the_metrics(guest: Browser) -> None:
+    guest.get("/sign-in/sign-in")
+    guest.client.request("BREW", "/sign-in/sign-in", headers=guest.headers)
+    guest.client.get("/api/v1/leads/api")
+    found = metrics(guest)
+    assert found["rasti_http_requests_total", "GET", "/sign-in/{token}", "200"] == 1
+    assert found["rasti_http_requests_total", "other", "/sign-in/{token}", "405"] == 1
+    assert found["rasti_http_requests_total", "GET", "/api/v1/leads/{lead_id}", "401"] == 1
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_what_is_asked_often_reads_no_table_from_end_to_end(book: Book) -> None:
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    event.listen(
+        book.engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, values, *_rest: asked.append((statement, values)),
+    )
+    pulse(book)
+    lags_if_current(book)
+    queries = [query for query in asked if query[0].startswith("SELECT")]
+    with book.read() as tx:
+        connection = tx.session.connection()
+        steps = [
+            str(row[-1])
+            for statement, values in queries
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
+    whole = [step for step in steps if step.startswith("SCAN") and "INDEX" not in step]
+    assert {step.split()[1] for step in whole} <= {"heartbeat", "alembic_version"}
+    assert any("ix_message_dead" in step for step in steps)

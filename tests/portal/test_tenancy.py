@@ -117,9 +117,9 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/v1/rankings"): everybody(200, "winner"),
     ("GET", "/api/v1/rankings/{month}"): everybody(200, "winner"),
     ("GET", "/api/v1/leads/{lead_id}"): everybody(401),
-    ("POST", "/api/v1/leads"): everybody(415, own_form=False),
+    ("POST", "/api/v1/leads"): everybody(401, own_form=False),
     ("POST", "/api/v1/leads/{lead_id}/calling"): everybody(401, own_form=False),
-    ("POST", "/api/v1/contacts"): everybody(415, own_form=False),
+    ("POST", "/api/v1/contacts"): everybody(401, own_form=False),
 }
 
 

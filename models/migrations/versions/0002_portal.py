@@ -162,6 +162,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["token_id"], ["api_token.id"], name=op.f("fk_idempotency_key_token_id")),
         sa.PrimaryKeyConstraint("token_id", "key", name=op.f("pk_idempotency_key")),
     )
+    with op.batch_alter_table("idempotency_key", schema=None) as batch_op:
+        batch_op.create_index("ix_idempotency_key_created_at", ["created_at"], unique=False)
+
     with op.batch_alter_table("partner", schema=None) as batch_op:
         batch_op.add_column(sa.Column("regulation_version", sa.String(), nullable=True))
 
@@ -187,6 +190,9 @@ def downgrade() -> None:
 
     with op.batch_alter_table("partner", schema=None) as batch_op:
         batch_op.drop_column("regulation_version")
+
+    with op.batch_alter_table("idempotency_key", schema=None) as batch_op:
+        batch_op.drop_index("ix_idempotency_key_created_at")
 
     op.drop_table("idempotency_key")
     with op.batch_alter_table("sign_in_link", schema=None) as batch_op:

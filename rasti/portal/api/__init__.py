@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from rasti.portal.api import contacts, docs, leads, rankings
 from rasti.portal.api.access import Problem
+from rasti.portal.api.bodies import body_schemas
 
 router = APIRouter(prefix="/api/v1")
 for area in (leads, contacts, rankings):
@@ -23,6 +24,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas = described["components"]["schemas"]
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
+        schemas |= body_schemas()
         schemas["Problem"] = Problem.model_json_schema()
         app.openapi_schema = described
     return app.openapi_schema

@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Path
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict
 
-from rasti.errors import BadInput, Forbidden, Unauthorized, WrongMedia
+from rasti.errors import BadInput, Forbidden, Unauthorized
 from rasti.ledger.idempotency import KeyedRequest
 from rasti.ledger.tokens import Caller, find_token
 from rasti.portal.site import TheSite
@@ -33,7 +33,17 @@ IdempotencyKey = Annotated[
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"type": "about:blank", "title": "Conflict"}})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "about:blank",
+                "title": "Unprocessable Entity",
+                "status": 422,
+                "detail": "Field workplaces is wrong: Input should be greater than or equal to 1.",
+                "field": "workplaces",
+            }
+        }
+    )
 
     type: str
     title: str
@@ -43,7 +53,6 @@ class Problem(BaseModel):
 
 
 _MEANINGS = {
-    400: "The body is not JSON.",
     401: "No token, or one that is not valid.",
     403: "The token is for something else.",
     404: "There is no such thing.",
@@ -53,6 +62,7 @@ _MEANINGS = {
     422: "The request cannot be understood; `field` says which part.",
     503: "The database cannot be used now; try again after `Retry-After` seconds.",
 }
+_HEADERS = {401: {"WWW-Authenticate": "Bearer (RFC 6750)."}, 503: {"Retry-After": "Seconds to wait."}}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -60,6 +70,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": _MEANINGS[status],
+            "headers": {
+                name: {"description": text, "schema": {"type": "string"}}
+                for name, text in _HEADERS.get(status, {}).items()
+            },
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
         for status in sorted({*statuses, 503})
@@ -80,15 +94,8 @@ def allow(*scopes: TokenScope) -> Callable[..., Caller]:
     return caller
 
 
-def json_only(request: Request) -> None:
-    """Raises WrongMedia: what was sent does not say that it is JSON."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise WrongMedia("Send JSON, with the header Content-Type: application/json (it is {kind!r}).", kind=kind)
-
-
 def keyed(caller: Caller, key: str | None, what: str) -> KeyedRequest | None:
-    """The request with its key; `what` is everything that it asks for."""
+    """The request with its key; `what` tells it from every other request."""
     if key is None:
         return None
     return KeyedRequest(caller.token_id, key, hashlib.sha256(what.encode()).hexdigest())

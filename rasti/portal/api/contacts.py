@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 from rasti.errors import Forbidden
 from rasti.ledger.contacts import begin_contact, log_contact
 from rasti.ledger.tokens import Caller
-from rasti.portal.api.access import IdempotencyKey, LeadId, allow, json_only, keyed, one_of_both, problems
+from rasti.portal.api.access import IdempotencyKey, LeadId, allow, keyed, one_of_both, problems
+from rasti.portal.api.bodies import body_of, json_body
 from rasti.portal.site import TheSite
 from rasti.rules.bodies import ContactBody, utc
 from rasti.rules.kinds import TokenScope
@@ -23,6 +24,9 @@ class ContactRequest(ContactBody):
     """A contact, as `rasti contact` takes it; the lead's id here or in the query."""
 
     lead: int | None = Field(None, ge=1, le=MOST)
+
+
+Sent = Annotated[ContactRequest, Depends(json_body(ContactRequest))]
 
 
 class Effect(BaseModel):
@@ -45,13 +49,13 @@ class Calling(BaseModel):
     "/contacts",
     summary="Log a contact",
     response_model=Effect,
-    dependencies=[Depends(json_only)],
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    openapi_extra=body_of(ContactRequest),
+    responses=problems(401, 403, 404, 409, 413, 415, 422),
 )
 def log(
     site: TheSite,
     caller: Partner,
-    body: ContactRequest,
+    body: Sent,
     lead: Annotated[int | None, Query(ge=1, le=MOST, description="The lead's id, unless it is in the body.")] = None,
     key: IdempotencyKey = None,
 ) -> Any:
@@ -62,14 +66,9 @@ def log(
             "This token logs contacts of {own}, not of {partner}.", own=caller.partner, partner=body.partner
         )
     contact = ContactBody(**body.model_dump(exclude={"lead"}))
-    request = keyed(caller, key, f"contacts {lead_id} {sorted(contact.checklist)} {_rest(contact)}")
+    request = keyed(caller, key, f"contacts {lead_id} {contact.digest()}")
     logged = log_contact(site.book_of(caller.actor), lead_id, contact, request=request)
     return {"lead": lead_id, "state": logged.state.value, "effect": logged.effect.value}
-
-
-def _rest(contact: ContactBody) -> str:
-    # A set has no order of its own, so it is told apart from the rest.
-    return contact.model_dump_json(exclude={"checklist"})
 
 
 @router.post(

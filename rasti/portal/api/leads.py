@@ -9,7 +9,8 @@ from rasti.errors import NotFound
 from rasti.ledger.leads import receive_lead
 from rasti.ledger.tokens import Caller
 from rasti.ledger.views import lead_view
-from rasti.portal.api.access import IdempotencyKey, LeadId, allow, json_only, keyed, problems
+from rasti.portal.api.access import IdempotencyKey, LeadId, allow, keyed, problems
+from rasti.portal.api.bodies import body_of, json_body
 from rasti.portal.site import TheSite
 from rasti.rules.bodies import LeadBody
 from rasti.rules.kinds import TokenScope
@@ -71,6 +72,10 @@ class LeadStateView(BaseModel):
 
 
 Sender = Annotated[Caller, Depends(allow(TokenScope.LEADS_WRITE))]
+Sent = Annotated[LeadBody, Depends(json_body(LeadBody))]
+_STORED: dict[int | str, dict[str, Any]] = {
+    202: {"headers": {"Location": {"description": "Where the lead's state is.", "schema": {"type": "string"}}}}
+}
 Reader = Annotated[Caller, Depends(allow(TokenScope.READ, TokenScope.LEADS_WRITE, TokenScope.CONTACTS_WRITE))]
 
 
@@ -79,10 +84,10 @@ Reader = Annotated[Caller, Depends(allow(TokenScope.READ, TokenScope.LEADS_WRITE
     status_code=202,
     summary="Send a lead",
     response_model=Accepted,
-    dependencies=[Depends(json_only)],
-    responses=problems(400, 401, 403, 409, 413, 415, 422),
+    openapi_extra=body_of(LeadBody),
+    responses=problems(401, 403, 409, 413, 415, 422) | _STORED,
 )
-def send(site: TheSite, caller: Sender, body: LeadBody, response: Response, key: IdempotencyKey = None) -> Any:
+def send(site: TheSite, caller: Sender, body: Sent, response: Response, key: IdempotencyKey = None) -> Any:
     """Take in a client's request. 202 means that it is stored; whoever holds the leads gets it at once.
 
     The same `source` and `source_id` again is the same lead; with another body it is a conflict.

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
-from rasti.errors import NotFound
+from rasti.errors import BadInput, NotFound
 from rasti.ledger.announcements import Announcement, announcements
 from rasti.portal.api.access import problems
 from rasti.portal.site import TheSite
@@ -55,7 +55,11 @@ def all_months(site: TheSite, if_none_match: IfNoneMatch = None) -> Response:
 )
 def one_month(site: TheSite, month: str, if_none_match: IfNoneMatch = None) -> Response:
     """The public version of a month, YYYY-MM."""
-    wanted = Month.parse(month)
+    try:
+        wanted = Month.parse(month)
+    except BadInput as error:
+        error.field = "month"
+        raise
     found = next((known for known in announcements(site.book) if known.month == wanted), None)
     if found is None:
         raise NotFound("The ranking of {month} is not published.", month=wanted)

@@ -28,6 +28,8 @@ router = APIRouter(dependencies=[OperatorsOnly])
 
 Result = TypeVar("Result")
 
+_LONGEST_NAME = 200  # bytes; file systems take 255
+
 
 class Reading(TypedDict):
     """The arguments of `ingest_register` that an operator chooses."""
@@ -87,9 +89,8 @@ def upload(
         if file is None or not content:
             raise BadInput("Choose a file that is not empty.", field="file")
         options.for_ledger()
-        name = PurePath((file.filename or "").replace("\\", "/")).name[:200] or "register.csv"
         wanted = choice(UploadKind, kind) or UploadKind.INVOICES
-        upload_id = keep_upload(site.book_of(visitor.actor), wanted, name, content)
+        upload_id = keep_upload(site.book_of(visitor.actor), wanted, _file_name(file.filename), content)
     except BadInput as error:
         return _imports(request, site, error=error)
     return RedirectResponse(f"/desk/imports/{upload_id}{options.query()}", status_code=303)
@@ -181,6 +182,13 @@ def cancel(site: TheSite, visitor: TheOperator, upload_id: str) -> Response:
     """Forget the file."""
     drop_upload(site.book_of(visitor.actor), upload_id)
     return RedirectResponse("/desk/imports?said=cancelled", status_code=303)
+
+
+def _file_name(given: str | None) -> str:
+    """The last part of the name that a browser sent, such that a file on a disk can have it."""
+    name = PurePath((given or "").replace("\\", "/")).name
+    plain = "".join(character for character in name if character.isprintable()).lstrip(".")
+    return plain.encode()[:_LONGEST_NAME].decode(errors="ignore") or "register.csv"
 
 
 def _imports(request: Request, site: Site, *, said: str = "", error: RastiError | None = None) -> Response:
