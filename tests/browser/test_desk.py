@@ -13,7 +13,7 @@ from rasti.ledger.rankings import publish, rank
 from rasti.ledger.tenures import activate
 from tests.browser.axe import faults
 from tests.browser.conftest import PHONE, Portal
-from tests.builders import MONTH, WINNER, add_cast, arrive, growing_register, neglect_first, receive
+from tests.builders import MONTH, SECOND, WINNER, add_cast, arrive, growing_register, neglect_first, receive
 
 PAGES = [
     "/desk",
