@@ -43,8 +43,14 @@ def csrf_of(request: Request) -> str:
     return digest(f"csrf:{token}") if token and visitor_of(request) else ""
 
 
+def _out_of_date() -> Forbidden:
+    return Forbidden("This form is out of date: open the page again and repeat it.")
+
+
 def _only(request: Request, role: Role) -> SignedIn:
     visitor = visitor_of(request)
+    if visitor is None and request.method not in ("GET", "HEAD"):
+        raise _out_of_date()  # not to the sign-in: what was typed would be lost
     if visitor is None:
         raise NeedsSignIn(role)
     if visitor.role is not role:
@@ -65,7 +71,7 @@ def operator_only(request: Request) -> SignedIn:
 def form_of_ours(request: Request, csrf: Annotated[str, Form()] = "") -> None:
     """A form that changes something carries its session's token. Raises Forbidden."""
     if not hmac.compare_digest(csrf.encode(), csrf_of(request).encode()) or not csrf:
-        raise Forbidden("This form is out of date: open the page again and repeat it.")
+        raise _out_of_date()
 
 
 ThePartner = Annotated[SignedIn, Depends(partner_only)]
