@@ -6,7 +6,7 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from models import Decline, Partner, Publication, RankingEntry, Tenure
+from models import Decline, Partner, Publication, RankingEntry, Tenure, Walk
 from rasti.errors import NotFound
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.partners import regulation_in_force
@@ -23,7 +23,7 @@ class Offer:
     month: Month  # the reporting month
     place: int | None  # none: the operator named them
     holds: bool
-    held_before: bool  # held it and lost it
+    in_line: bool  # it is to come to them, or does if those before them lose it
     declined: bool
 
     @property
@@ -101,39 +101,40 @@ def _held(tx: Tx, tenure: Tenure) -> Held:
 
 
 def _offers(tx: Tx, partner: str, tenure: Tenure | None) -> list[Offer]:
-    """The published months of lead months that go on or are to come in which the partner has a place, and the held."""
+    """The months, whose lead months go on or are to come, in which the partner has a place, and the held one."""
     this_month = tx.programme.month_at(tx.now)
-    last = select(func.max(col(Publication.id))).group_by(col(Publication.month))
-    places: dict[Month, int | None] = dict(
-        tx.session.execute(
-            select(col(Publication.month), col(RankingEntry.place))
-            .join(RankingEntry, col(RankingEntry.ranking_id) == col(Publication.ranking_id))
-            .where(
-                col(Publication.id).in_(last),
-                col(Publication.month) >= this_month.previous,
-                col(RankingEntry.partner_code) == partner,
-                col(RankingEntry.place).is_not(None),
-            )
-        )
-        .tuples()
-        .all()
-    )
     held = tenure if tenure is not None and tenure.partner_code == partner else None
-    if held is not None and held.lead_month >= this_month:
-        places[held.lead_month.previous] = held.place
     declined = set(tx.all(select(col(Decline.lead_month)).where(col(Decline.partner_code) == partner)))
-    before = set(
-        tx.all(
-            select(col(Tenure.lead_month)).where(col(Tenure.partner_code) == partner, col(Tenure.ended_at).is_not(None))
-        )
+    offers = []
+    for month, (ranking_id, activated) in _rankings_of(tx, this_month.previous).items():
+        place = _place(tx, ranking_id, partner)
+        holds = held is not None and held.lead_month == month.next
+        if holds and held is not None:
+            place = held.place
+        if place is None and not holds:
+            continue
+        in_line = not activated
+        if activated and tenure is not None and tenure.lead_month == month.next and not holds:
+            # A fallback goes strictly down (D9).
+            in_line = place is not None and tenure.place is not None and place > tenure.place
+        offers.append(Offer(month, place, holds, in_line, declined=month.next in declined))
+    return sorted(offers, key=lambda offer: offer.month, reverse=True)
+
+
+def _rankings_of(tx: Tx, since: Month) -> dict[Month, tuple[int, bool]]:
+    """The version by which the leads of a reporting month are given, and whether that month is activated (D5): a
+    correction published later changes nothing of it. Before that, the public version."""
+    last = select(func.max(col(Publication.id))).where(col(Publication.month) >= since).group_by(col(Publication.month))
+    published = tx.session.execute(
+        select(col(Publication.month), col(Publication.ranking_id)).where(col(Publication.id).in_(last))
     )
-    return [
-        Offer(
-            month,
-            place,
-            holds=held is not None and held.lead_month == month.next,
-            held_before=month.next in before,
-            declined=month.next in declined,
-        )
-        for month, place in sorted(places.items(), reverse=True)
-    ]
+    found = {month: (ranking_id, False) for month, ranking_id in published}
+    walks = tx.session.execute(
+        select(col(Walk.lead_month), col(Walk.ranking_id)).where(col(Walk.lead_month) > since).order_by(col(Walk.id))
+    )
+    return found | {lead_month.previous: (ranking_id, True) for lead_month, ranking_id in walks}
+
+
+def _place(tx: Tx, ranking_id: int, partner: str) -> int | None:
+    entry = tx.session.get(RankingEntry, (ranking_id, partner))
+    return entry.place if entry else None

@@ -89,8 +89,9 @@ class PartnersLead:
 
     @property
     def checklist(self) -> Point | None:
-        """The checkpoint whose checklist is of use now: what is due next, else the last one."""
-        return self.next_point or (self.points[-1] if self.points else None)
+        """The checkpoint whose checklist is of use: what is due next, else the last that was judged, else the first."""
+        judged = [point for point in self.points if point.verdict in (Verdict.MET, Verdict.VIOLATED)]
+        return self.next_point or next(iter(judged[-1:] or self.points), None)
 
 
 def partners_lead(book: Book, lead_id: int, partner: str) -> PartnersLead:

@@ -89,13 +89,12 @@ def list_leads(book: Book, partner: str, wanted: Wanted, *, page: int = 1) -> Le
     """A page of a partner's leads, the most urgent first; a page that does not exist is the last one."""
     with book.read() as tx:
         conditions = _conditions(tx, partner, wanted)
-        total = tx.session.execute(_joined(select(func.count()), partner).where(*conditions)).scalar_one()
+        total = tx.session.execute(_counted(partner, wanted).where(*conditions)).scalar_one()
         pages = max(1, -(-total // PAGE))
         page = min(max(page, 1), pages)
         # Narrow rows are sorted, and only those of the page read whole: sorting 10,000 whole ones spills to disk.
         ids = _in_order(select(col(Attempt.id)), partner).where(*conditions).limit(PAGE).offset((page - 1) * PAGE)
-        statement = _rows(partner).where(col(Attempt.id).in_(tx.all(ids)))
-        return LeadList(list(_with_clients(tx, statement)), total, page, pages)
+        return LeadList(list(_with_clients(tx, _rows(partner, tx.all(ids)))), total, page, pages)
 
 
 def all_leads(book: Book, partner: str, wanted: Wanted) -> list[LeadRow]:
@@ -119,30 +118,42 @@ def find_by_client(book: Book, partner: str, asked: str) -> list[LeadRow]:
 _Next = aliased(Checkpoint)
 
 
-def _joined(statement: Select[Any], partner: str) -> Select[Any]:
-    """A partner's last attempt of each lead, with what is due next."""
+def _counted(partner: str, wanted: Wanted) -> Select[Any]:
+    """How many; what is due next is looked for only where the filter asks for it."""
+    statement = _last_attempts(select(func.count()), partner)
+    asks = wanted.checkpoint is not None or wanted.show is Show.SOON
+    return _with_due(statement, _pending(partner)) if asks else statement
+
+
+def _last_attempts(statement: Select[Any], partner: str) -> Select[Any]:
+    """A partner's last attempt of each lead."""
     later = aliased(Attempt)
-    pending = _pending(partner)
+    is_last = ~(
+        select(col(later.id))
+        .where(
+            col(later.lead_id) == col(Attempt.lead_id),
+            col(later.partner_code) == partner,
+            col(later.number) > col(Attempt.number),
+        )
+        .exists()
+    )
     return (
         statement.select_from(Attempt)
         .join(Lead, col(Lead.id) == col(Attempt.lead_id))
-        .outerjoin(pending, pending.c.attempt_id == col(Attempt.id))
-        .outerjoin(_Next, and_(col(_Next.attempt_id) == pending.c.attempt_id, col(_Next.due_at) == pending.c.due_at))
-        .where(
-            col(Attempt.partner_code) == partner,
-            ~select(col(later.id))
-            .where(
-                col(later.lead_id) == col(Attempt.lead_id),
-                col(later.partner_code) == partner,
-                col(later.number) > col(Attempt.number),
-            )
-            .exists(),
-        )
+        # An open attempt is the last: then nothing has to be looked for.
+        .where(col(Attempt.partner_code) == partner, or_(col(Attempt.ended_at).is_(None), is_last))
     )
 
 
-def _pending(partner: str) -> Subquery:
-    """The due time of the first open checkpoint that is not met, of each open attempt of a partner."""
+def _with_due(statement: Select[Any], pending: Subquery) -> Select[Any]:
+    """With the checkpoint that is due next."""
+    return statement.outerjoin(pending, pending.c.attempt_id == col(Attempt.id)).outerjoin(
+        _Next, and_(col(_Next.attempt_id) == pending.c.attempt_id, col(_Next.due_at) == pending.c.due_at)
+    )
+
+
+def _pending(partner: str, only: Sequence[int] | None = None) -> Subquery:
+    """The due time of the first open checkpoint that is not met, of each open attempt (or `only` of these)."""
     met = (
         select(col(Contact.id))
         .where(
@@ -159,6 +170,7 @@ def _pending(partner: str) -> Subquery:
             col(Attempt.partner_code) == partner,
             col(Attempt.ended_at).is_(None),
             col(Checkpoint.verdict).is_(None),
+            true() if only is None else col(Attempt.id).in_(only),
             ~met,
         )
         .group_by(col(Checkpoint.attempt_id))
@@ -166,21 +178,24 @@ def _pending(partner: str) -> Subquery:
     )
 
 
-def _rows(partner: str) -> Select[Any]:
-    return _in_order(select(Lead, Attempt, _Next), partner)
+def _rows(partner: str, only: Sequence[int] | None = None) -> Select[Any]:
+    """Whole rows, in order; `only`: of these attempts."""
+    statement = _in_order(select(Lead, Attempt, _Next), partner, only)
+    return statement if only is None else statement.where(col(Attempt.id).in_(only))
 
 
-def _in_order(statement: Select[Any], partner: str) -> Select[Any]:
+def _in_order(columns: Select[Any], partner: str, only: Sequence[int] | None = None) -> Select[Any]:
     """Not yet received first, then by what is due next; what has ended last, the newest first."""
+    pending = _pending(partner, only)
     is_open = col(Attempt.ended_at).is_(None)
     urgency = case(
         (and_(is_open, col(Attempt.received_at).is_(None)), 0),
-        (and_(is_open, col(_Next.due_at).is_not(None)), 1),
+        (and_(is_open, pending.c.due_at.is_not(None)), 1),
         (is_open, 2),
         else_=3,
     )
-    return _joined(statement, partner).order_by(
-        urgency, col(_Next.due_at), col(Attempt.ended_at).desc(), col(Attempt.id).desc()
+    return _with_due(_last_attempts(columns, partner), pending).order_by(
+        urgency, pending.c.due_at, col(Attempt.ended_at).desc(), col(Attempt.id).desc()
     )
 
 

@@ -99,3 +99,19 @@ def test_a_month_that_is_past_cannot_be_declined(book: Book, partner: Partners, 
 def test_what_is_no_month_is_not_understood(book: Book, partner: Partners) -> None:
     won_month(book)
     assert partner(WINNER).get("/leads/decline/august").status_code == 422
+
+
+def test_a_correction_after_the_activation_promises_nobody_the_leads_D5(book: Book, partner: Partners) -> None:
+    won_month(book)
+    publish_places(book, MONTH, (SECOND, WINNER, THIRD), version=2)
+    page = partner(SECOND).get("/leads").text
+    assert "должны прийти к вам" not in page
+    assert "За август 2019 у вас место 2" in page
+
+
+def test_who_was_passed_is_promised_nothing(book: Book, partner: Partners) -> None:
+    won_month(book)
+    partner(WINNER).post("/leads/decline/2019-08", SURE)
+    partner(SECOND).post("/leads/decline/2019-08", SURE)
+    for code, offered in ((WINNER, False), (SECOND, False), (THIRD, True)):
+        assert ("Отказаться от лидов" in partner(code).get("/leads").text) is offered
