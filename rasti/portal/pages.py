@@ -80,6 +80,10 @@ class Writing:
         """Day and time; to the second where the regulation counts seconds."""
         return self._at(value, "dd.MM.yyyy" if self.language == "ru" else "yyyy-MM-dd")
 
+    def instant(self, text: str) -> str:
+        """The same of an instant as stored facts have it (ISO 8601)."""
+        return self.when(datetime.fromisoformat(text))
+
     def time(self, value: datetime) -> str:
         """The time of day."""
         return self._at(value, "").strip()
