@@ -36,15 +36,18 @@ class SignedIn:
         return f"{self.role}:{self.name}"
 
 
-def find_session(book: Book, token: str) -> SignedIn | None:
-    """The session of a cookie's token, if it may still be used; being used keeps it alive."""
+def find_session(book: Book, token: str, *, by_itself: bool = False) -> SignedIn | None:
+    """The session of a cookie's token, if it may still be used; being used keeps it alive.
+
+    `by_itself`: a page that refreshes itself asks, which is no sign of a person.
+    """
     with book.read() as tx:
         session = tx.session.execute(
             select(PortalSession).where(col(PortalSession.token_hash) == digest(token))
         ).scalar_one_or_none()
         if session is None or not _is_alive(session, tx):
             return None
-        touch = tx.now - session.seen_at >= _TOUCH
+        touch = not by_itself and tx.now - session.seen_at >= _TOUCH
     if touch:
         with book.write() as tx:
             tx.session.execute(

@@ -32,7 +32,8 @@ def visitor_of(request: Request) -> SignedIn | None:
     """Who is signed in; looked up once a request."""
     if not hasattr(request.state, "visitor"):
         token = cookie_of(request)
-        request.state.visitor = find_session(site_of(request).book, token) if token else None
+        by_itself = request.method == "GET" and "hx-request" in request.headers
+        request.state.visitor = find_session(site_of(request).book, token, by_itself=by_itself) if token else None
     visitor: SignedIn | None = request.state.visitor
     return visitor
 

@@ -130,6 +130,17 @@ def test_a_session_ends_when_idle_and_after_a_week(
     assert (WINNER in page) is alive
 
 
+def test_a_page_that_refreshes_itself_keeps_no_session_alive(
+    partner: Callable[[str], Browser], book: Book, clock: MovableClock
+) -> None:
+    add_cast(book)
+    browser = partner(WINNER)
+    for _hour in range(24):
+        clock.advance(hours=1)
+        page = browser.get("/leads", headers={"hx-request": "true"})
+    assert page.headers["hx-redirect"].startswith("/sign-in")
+
+
 @pytest.fixture
 def olga(book: Book, settings: Settings) -> Added:
     """An operator."""
