@@ -69,12 +69,11 @@ class PrefectApi:
         self._call("GET", "health")
 
     def is_up(self) -> bool:
-        """Whether the server answers."""
+        """Whether the server answers; asked once, for somebody waits. One that is busy (503) is up."""
         try:
-            self.check()
-        except Unavailable:
+            return self._http.get("health").status_code in (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE)
+        except httpx.HTTPError:
             return False
-        return True
 
     def has_pool(self, name: str) -> bool:
         """Whether there is a work pool of this name."""

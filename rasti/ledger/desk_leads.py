@@ -10,7 +10,7 @@ from sqlmodel import col, or_, select
 
 from models import Attempt, AuditEvent, Checkpoint, Client, Contact, Lead, Message, Violation
 from rasti.ledger.book import Book, Tx
-from rasti.ledger.desk_today import SOON
+from rasti.ledger.desk_today import SOON, is_undecided
 from rasti.ledger.leads import get_lead
 from rasti.rules.kinds import CheckpointKind, LeadState, PauseReason
 
@@ -34,6 +34,7 @@ class LeadQuery:
     partner: str = ""
     pause: PauseReason | None = None
     due: Due | None = None
+    undecided: bool = False  # attached to a lead that is not closed: the same client, or another?
     text: str = ""
     page: int = 1
 
@@ -135,6 +136,8 @@ def _where(query: LeadQuery) -> list[Any]:
         where.append(col(Lead.pause_reason) == query.pause)
     if query.partner:
         where.append(col(Attempt.partner_code) == query.partner)
+    if query.undecided:
+        where += is_undecided()
     text = query.text.strip()
     if text:
         matches = [col(Lead.source_id).contains(text, autoescape=True)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlmodel import col, select
 
 from models import Checkpoint, Lead, Message, Partner, QuarantinedRow, Ranking, Tenure, Violation
@@ -38,6 +38,7 @@ class Today:
     holder: HolderNow | None
     leads: dict[LeadState, int]
     paused: dict[PauseReason, int]
+    undecided: int  # requests attached to a lead that is not closed
     due_soon: int
     overdue: int
     violated: int  # in the last days
@@ -64,6 +65,7 @@ def today(book: Book) -> Today:
             holder=_holder(tx, tenure) if tenure else None,
             leads=leads,
             paused=_counts(tx, paused.group_by(col(Lead.pause_reason))),
+            undecided=_count(tx, select(func.count(col(Lead.id))).where(*is_undecided())),
             due_soon=_open_checkpoints(tx, col(Checkpoint.due_at).between(tx.now, tx.now + SOON)),
             overdue=_open_checkpoints(tx, col(Checkpoint.due_at) < tx.now),
             violated=_count(tx, select(func.count()).where(col(Violation.recorded_at) > tx.now - RECENT)),
@@ -74,6 +76,12 @@ def today(book: Book) -> Today:
             last_month=months[0] if months else None,
             quarantined=_count(tx, select(func.count()).where(col(QuarantinedRow.resolved_at).is_(None))),
         )
+
+
+def is_undecided() -> list[ColumnElement[bool]]:
+    """Conditions on a lead: it is attached to one that is not closed; of a closed one nothing is left to decide."""
+    closed = select(col(Lead.id)).where(col(Lead.state) == LeadState.CLOSED)
+    return [col(Lead.state) == LeadState.ATTACHED, col(Lead.attached_to).not_in(closed)]
 
 
 def _holder(tx: Tx, tenure: Tenure) -> HolderNow:

@@ -23,6 +23,7 @@ def leads(
     partner: str = "",
     pause: str = "",
     due: str = "",
+    root: str = "",
     q: str = "",
     page_number: PageNumber = "",
 ) -> Response:
@@ -32,10 +33,11 @@ def leads(
         partner=partner.strip(),
         pause=choice(PauseReason, pause),
         due=choice(Due, due),
+        undecided=root == "open",
         text=q[:300],
         page=number(page_number) or 1,
     )
-    kept = {"state": state, "partner": partner, "pause": pause, "due": due, "q": q}
+    kept = {"state": state, "partner": partner, "pause": pause, "due": due, "root": root, "q": q}
     return page(
         request,
         "desk/leads.html.j2",
