@@ -7,9 +7,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SOURCES := flows tasks models rasti tests benchmarks docs
 CATALOGUES := $(wildcard rasti/locale/*/LC_MESSAGES/rasti.po)
+# Proof of durability: `make chaos SECONDS=600 SEED=7`, `make simulate SCHEDULES=10000`, `make simulate SEED=42`.
+SECONDS ?= 60
+SCHEDULES ?= 1000
+SIMULATE := $(BIN)/python -m tests.durability.simulation --jobs $(JOBS)
 PYTEST := $(BIN)/python -m pytest --durations=10 --durations-min=1
 
-.PHONY: help setup run test test-fast lint format bench mutants docs lock clean
+.PHONY: help setup run test test-fast lint format bench mutants simulate chaos docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +61,12 @@ bench: setup ## Print the speed figures
 
 mutants: setup ## Change each rule's line in a copy and see its test turn red (minutes)
 	@$(BIN)/python -m tests.mutants
+
+simulate: setup ## Play seeded schedules of faults over the ledger, or replay one (SCHEDULES=10000, or SEED=42)
+	@$(SIMULATE) $(if $(SEED),--seed $(SEED),--schedules $(SCHEDULES) --postgres 20)
+
+chaos: setup ## Kill real processes while leads arrive, then check (SECONDS=60 SEED=1)
+	@$(BIN)/python -m tests.durability.chaos --seconds $(SECONDS) --seed $(or $(SEED),1)
 
 docs: setup ## Write docs/cli.md and docs/settings.md anew from the program
 	@$(BIN)/python -m docs.reference

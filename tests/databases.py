@@ -49,6 +49,11 @@ class PostgresDatabases:
         self._run(f'CREATE DATABASE "{self.template}"')
         _migrate(self._of(self.template))
 
+    @property
+    def template_url(self) -> str:
+        """The URL of the template itself."""
+        return self._of(self.template)
+
     def _of(self, name: str) -> str:
         return self.url.set(database=name).render_as_string(hide_password=False)
 

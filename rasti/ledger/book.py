@@ -1,5 +1,6 @@
 """The open ledger: one transaction is one state change, with its audit event and its messages."""
 
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,9 @@ class Book:
     clock: Clock = database_clock
     actor: str = "cli"
     written: list[int] = field(default_factory=list, compare=False)
+    # Called with the name of every point at which the way of a change may break off: the tests of durability break it
+    # off there. Every transaction has two such points, named for the function that opened it.
+    points: Callable[[str], None] | None = field(default=None, compare=False)
 
     @contextmanager
     def write(self) -> Iterator["Tx"]:
@@ -43,8 +47,19 @@ class Book:
             yield tx
             if tx.sent:
                 wake_relays(session)
-            session.commit()
+            if self.points is None:
+                session.commit()
+            else:
+                step = sys._getframe(2).f_code.co_name  # who opened the transaction, behind contextlib's frame
+                self.points(f"{step}.before_commit")
+                session.commit()
+                self.points(f"{step}.after_commit")
         self.written.extend(tx.sent)
+
+    def reach(self, point: str) -> None:
+        """Pass a named point beside a side effect that is no transaction."""
+        if self.points is not None:
+            self.points(point)
 
     @contextmanager
     def rehearse(self) -> Iterator["Tx"]:

@@ -10,7 +10,7 @@ from rasti.errors import NotFound
 from rasti.ledger.attempts import end_attempt, pause_lead, rules_of
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.ledger.leads import lock_lead
-from rasti.ledger.tenure_walk import move_on, open_tenure
+from rasti.ledger.tenure_walk import move_on, open_tenure, tell_nobody_holds
 from rasti.rules.kinds import (
     AttemptEnd,
     AttemptOrigin,
@@ -106,6 +106,7 @@ def _move_neglected(tx: Tx, lead: Lead, attempt: Attempt, violation: Violation) 
         attempt=attempt.id,
         violation=violation.id,
     )
+    tell_nobody_holds(tx)
 
 
 def violations_to_act_on(book: Book, *, grace: timedelta = timedelta(0), limit: int = 200) -> list[int]:

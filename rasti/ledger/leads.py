@@ -11,7 +11,7 @@ from rasti.errors import Conflict, NotFound
 from rasti.ledger.attempts import open_attempt, start_attempt
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.ledger.idempotency import KeyedRequest, earlier_result, keep_result
-from rasti.ledger.tenure_walk import open_tenure
+from rasti.ledger.tenure_walk import open_tenure, tell_nobody_holds
 from rasti.rules.bodies import LeadBody, email_key, phone_key
 from rasti.rules.kinds import AttemptOrigin, Channel, Event, LeadState, MessageKind
 
@@ -92,6 +92,8 @@ def receive_lead(book: Book, body: LeadBody, *, request: KeyedRequest | None = N
                     rules_month=tenure.lead_month,
                     origin=AttemptOrigin.NEW,
                 )
+            else:
+                tell_nobody_holds(tx)
             tx.send(MessageKind.RUN_LEAD, f"{lead.id}", channel=Channel.RUN, lead_id=lead.id)
         arrival = Arrival(lead.id, True, lead.attached_to)
         keep_result(tx, request, asdict(arrival))

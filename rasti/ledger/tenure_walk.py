@@ -128,6 +128,18 @@ def record_walk(
     return walk
 
 
+def tell_nobody_holds(tx: Tx) -> None:
+    """A lead waits now. If nobody holds the leads and no walk has said so, the operators are told, once a day."""
+    if open_tenure(tx) is not None:
+        return
+    walk = tx.session.execute(select(Walk).order_by(col(Walk.id).desc()).limit(1)).scalar_one_or_none()
+    ends_at = tx.programme.ends_at
+    over = ends_at is not None and tx.now >= ends_at
+    if walk is None or over:
+        why, day = "over" if over else "not_activated", tx.now.astimezone(tx.programme.zone).date()
+        tx.send(MessageKind.ALERT_EXHAUSTED, f"{why}:{day}", why=why, lead_month=str(tx.programme.month_at(tx.now)))
+
+
 def skips_of(walk: Walk | None) -> tuple[Skip, ...]:
     """Who was passed in a walk, as values."""
     return tuple(Skip(skip["partner"], Skipped(skip["reason"])) for skip in walk.skipped) if walk else ()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlmodel import col, select
 
-from models import Decline, RankingEntry, Tenure, Walk
+from models import Decline, Lead, RankingEntry, Tenure, Walk
 from rasti.errors import Refused
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.ledger.rankings import published_ranking
@@ -18,9 +18,10 @@ from rasti.ledger.tenure_walk import (
     record_walk,
     skips_of,
     start_tenure,
+    tell_nobody_holds,
 )
 from rasti.rules.fallback import Skip, WalkResult
-from rasti.rules.kinds import Event, TenureEnd
+from rasti.rules.kinds import Event, LeadState, TenureEnd
 from rasti.rules.month import Month
 
 
@@ -217,4 +218,6 @@ def _end_programme_within(tx: Tx) -> bool:
         return False
     for tenure in tx.all(select(Tenure).where(col(Tenure.ended_at).is_(None))):
         end_tenure(tx, tenure, TenureEnd.PROGRAMME_ENDED, ended_at=tx.programme.ends_at)
+    if tx.all(select(Lead.id).where(col(Lead.state) == LeadState.WAITING).limit(1)):
+        tell_nobody_holds(tx)
     return True

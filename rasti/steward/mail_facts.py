@@ -223,10 +223,11 @@ def _top_three(tx: Tx, message: Message, head: Letterhead) -> Facts:
 
 
 def _alert_exhausted(tx: Tx, message: Message, head: Letterhead) -> Facts:
-    walk = tx.session.get_one(Walk, message.data["walk"])
+    why = message.data.get("why", "nobody_left")
+    skipped = tx.session.get_one(Walk, message.data["walk"]).skipped if why == "nobody_left" else []
     month = Month.parse(message.data["lead_month"])
-    link = head.desk_link(f"months/{month.previous}")
-    return None, {"month": str(month), "ranked": str(month.previous), "skipped": walk.skipped, "link": link}
+    link = head.desk_link(f"months/{month.previous}" if why == "nobody_left" else "leads")
+    return None, {"month": str(month), "ranked": str(month.previous), "why": why, "skipped": skipped, "link": link}
 
 
 def _alert_undelivered(tx: Tx, message: Message, head: Letterhead) -> Facts:

@@ -95,7 +95,9 @@ def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> boo
         _note("message.void", claim)
         return False
     try:
+        book.reach("mail.before_send")
         post.send(mail)
+        book.reach("mail.after_send")
     except Unavailable as error:
         # Not this message's fault, and the next one would fare no better.
         messages.retry(book, claim, error=str(error), counts=False)

@@ -98,7 +98,9 @@ def create_runs(book: Book, prefect: PrefectApi, *, limit: int = MOST_CREATED) -
     created, trouble = 0, None
     for deployment, batch in by_deployment.items():
         try:
+            book.reach("runs.before_create")
             ids = prefect.create_runs(deployment, [_new_run(run) for run in batch])
+            book.reach("runs.after_create")
         except Unavailable as error:
             # The same key gives the run that was created after all.
             messages.release(book, [run.claim for run in batch])
@@ -132,7 +134,9 @@ def delete_decided_runs(book: Book, prefect: PrefectApi) -> int:
     decided = runs.runs_of_decided_checkpoints(book, limit=COMPARED)
     if not decided:
         return 0
+    book.reach("runs.before_delete")
     deleted = prefect.delete_scheduled({run.run_id for run in decided})
+    book.reach("runs.after_delete")
     runs.forget(book, decided)
     return deleted
 

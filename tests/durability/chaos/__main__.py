@@ -1,0 +1,192 @@
+"""`make chaos SECONDS=60 SEED=1`: the real processes under a seeded plan of kills, then the checker.
+
+    python -m tests.durability.chaos [--seconds N] [--seed N] [--rate N] [--least N] [--keep]
+
+PostgreSQL, an SMTP server, two stewards and two portals on loopback. Leads arrive at a steady rate while every process
+is killed (-9), stopped and started again. Then faults stop, what is due is done within 90 seconds, and the checker
+reads the witnesses. Exit status 1: an invariant is broken, fewer leads than --least, or somebody was never killed.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import psycopg
+
+from tests.durability.chaos.clients import Api, Caller, Partners, Reader, Sites, guarded
+from tests.durability.chaos.monkey import Monkey, plan
+from tests.durability.chaos.processes import Component, Postgres, free_port, python, wait_for
+from tests.durability.chaos.setting import furnish, write_programme
+from tests.durability.checker import check, complaints, report
+from tests.durability.evidence import Journal, read_evidence
+
+CALM = 90.0  # seconds after the last fault in which everything that is due has to be done
+SITES, CALLERS = 3, 4
+
+_WAITING = """
+    SELECT (SELECT count(*) FROM message WHERE channel = 'mail' AND state = 'pending' AND not_before <= now())
+         + (SELECT count(*) FROM checkpoint JOIN attempt ON attempt.id = checkpoint.attempt_id
+            WHERE verdict IS NULL AND ended_at IS NULL AND due_at < now() - interval '6 seconds')
+         + (SELECT count(*) FROM violation WHERE acted_at IS NULL)
+"""
+
+
+class Run:
+    """One chaos run: its processes, its witnesses, its clients."""
+
+    def __init__(self, folder: Path, *, seconds: float, seed: int, rate: float) -> None:
+        self.folder, self.seconds, self.seed, self.rate = folder, seconds, seed, rate
+        self.stopped = threading.Event()
+        self.problems: list[str] = []
+        write_programme(folder / "programme.yaml")
+        self.postgres = Postgres(folder, free_port())
+        self.smtp_port = free_port()
+        self.components: list[Component] = [self.postgres, self._sink(), *self._ours()]
+
+    def _sink(self) -> Component:
+        mails = self.folder / "mails.jsonl"
+        command = python("tests.durability.chaos.sink", self.smtp_port, mails, self.seed)
+        return Component("smtp", "smtp", command, self.folder / "smtp.log", port=self.smtp_port)
+
+    def _ours(self) -> Iterator[Component]:
+        environment = {
+            "RASTI_HOME": str(self.folder / "home"),
+            "RASTI_DATABASE_URL": self.postgres.url,
+            "RASTI_PROGRAMME": str(self.folder / "programme.yaml"),
+            "RASTI_SMTP_URL": f"smtp://127.0.0.1:{self.smtp_port}",
+            "RASTI_GUARD_GRACE": "1",
+            "RASTI_SECRET_KEY": "a secret of the chaos run, long enough for it",
+        }
+        for number in (1, 2):
+            name = f"steward-{number}"
+            command = python("rasti.cli.main", "steward")
+            yield Component(name, "steward", command, self.folder / f"{name}.log", environment)
+        for number in (1, 2):
+            name, port = f"portal-{number}", free_port()
+            command = python("rasti.cli.main", "portal", "--port", port)
+            yield Component(name, "portal", command, self.folder / f"{name}.log", environment, port)
+
+    def play(self) -> None:
+        """Everything: start, chaos, calm."""
+        self.postgres.come_up()
+        site, tokens = furnish(self.postgres.url, self.folder)
+        for component in self.components[1:]:
+            component.start()
+        wait_for(self.components)
+        acknowledged = Journal(self.folder / "acknowledged.jsonl")
+        urls = [f"http://127.0.0.1:{component.port}" for component in self.components if component.kind == "portal"]
+        apis = [Api(urls, Random(f"{self.seed} api {number}"), self.stopped) for number in range(SITES + CALLERS)]
+        sites = [
+            Sites(number, self.rate / SITES, self.seconds, apis[number], site, acknowledged) for number in range(SITES)
+        ]
+        partners = Partners(self.folder / "mails.jsonl", Random(f"{self.seed} partners"), self.stopped)
+        callers = [Caller(partners, api, tokens, acknowledged) for api in apis[SITES:]]
+        reader = Reader(self.postgres.url, Journal(self.folder / "readings.jsonl"), self.stopped)
+        monkey = Monkey(
+            plan(self.seed, self.seconds, self.components), self.components, Journal(self.folder / "faults.jsonl")
+        )
+        everybody: list[threading.Thread] = [*sites, partners, *callers, reader, monkey]
+        try:
+            guarded(everybody, self.problems.append)
+            monkey.join()
+            self.calm_from = time.monotonic()
+            for thread in sites:
+                thread.join()
+            self._wait_until_done(partners)
+        finally:
+            self.stopped.set()
+            for thread in everybody:
+                thread.join()
+        self.answers = sum((api.tries for api in apis), Counter[str]())
+
+    def _wait_until_done(self, partners: Partners) -> None:
+        """Until nothing is due any more, at most as long as the checker allows."""
+        with psycopg.connect(self.postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
+            while time.monotonic() - self.calm_from < CALM:
+                row = connection.execute(_WAITING).fetchone()
+                if row == (0,) and partners.due.empty():
+                    break
+                time.sleep(0.5)
+        self.calm = time.monotonic() - self.calm_from
+
+    def end(self) -> None:
+        for component in reversed(self.components):
+            component.end()
+
+
+def judge(run: Run, least: int) -> bool:
+    """Print what the checker finds and how much went on; whether all of it is as it has to be."""
+    evidence = read_evidence(run.postgres.url, run.folder)
+    findings = check(evidence)
+    leads = len({line["source_id"] for line in evidence.acks("lead")})
+    numbers = Counter(mail["number"] for mail in evidence.mails)
+    print(f"leads acknowledged      {leads}")
+    print(f"contacts acknowledged   {len(evidence.acks('contact'))}")
+    print(f"mails taken             {len(evidence.mails)}, of them copies {len(evidence.mails) - len(numbers)}")
+    unheard = Counter(mail["why"] for mail in evidence.mails if not mail["answered"])
+    print(f"250 never heard         {sum(unheard.values())} ({_counts(unheard)})")
+    print(f"answers to clients      {_counts(run.answers)}")
+    print(f"seconds until calm      {run.calm:.0f}")
+    print(f"{'killed':24}{_counts({c.name: c.kills for c in run.components})}")
+    print(f"{'stopped':24}{_counts({c.name: c.stops for c in run.components})}")
+    states = Counter(lead["state"] for lead in evidence.rows("lead"))
+    print(f"{'leads now':24}{_counts(states)}")
+    print(f"{'switches':24}{sum(1 for t in evidence.rows('tenure') if t['end_reason'] == 'violated')}")
+    print(report(findings))
+    problems = [*run.problems, *complaints(findings)]
+    if leads < least:
+        problems.append(f"{leads} leads went through, {least} were to")
+    problems += [f"{component.name} was never killed" for component in run.components if not component.kills]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return not problems
+
+
+def _counts(counts: "Counter[str] | dict[str, int]") -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+
+
+@contextmanager
+def _folder(keep: bool) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="rasti-chaos-"))
+    folder.chmod(0o755)  # PostgreSQL may run as somebody else
+    try:
+        yield folder
+    finally:
+        if keep:
+            print(f"the evidence is in {folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=9, help="leads a second")
+    parser.add_argument("--least", type=int, help="leads that must go through; default: half of what the rate gives")
+    parser.add_argument("--keep", action="store_true", help="keep the evidence")
+    asked = parser.parse_args(arguments)
+    for name in [name for name in os.environ if name.startswith(("RASTI_", "PREFECT_"))]:
+        del os.environ[name]
+    least = int(asked.seconds * asked.rate / 2) if asked.least is None else asked.least
+    with _folder(asked.keep) as folder:
+        run = Run(folder, seconds=asked.seconds, seed=asked.seed, rate=asked.rate)
+        try:
+            run.play()
+            return 0 if judge(run, least) else 1
+        finally:
+            run.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""I3: one logical mail a delivery id, whatever was killed while it was sent."""
+
+from collections import defaultdict
+from itertools import pairwise
+
+from tests.durability.checks import Finding
+from tests.durability.evidence import Evidence, Row
+
+# How many mails may be in flight when this dies or stops: each steward sends one at a time.
+_IN_FLIGHT = {"steward": 1, "database": 2, "smtp": 2, "machine": 2}
+_SLACK = 2.0  # seconds between a witness's note of a fault and the fault
+
+
+def check_one_mail(evidence: Evidence) -> Finding:
+    """I3: the same Message-ID on any copy; copies at most 1 + crashes in the DATA window; none sent is missing.
+
+    A second copy must have its reason between the two: an answer that could not be given, or a fault.
+    """
+    messages = {row["id"]: row for row in evidence.rows("message") if row["channel"] == "mail"}
+    by_number: dict[int, list[Row]] = defaultdict(list)
+    numbers_of: dict[str, set[int]] = defaultdict(set)
+    for mail in sorted(evidence.mails, key=lambda mail: float(mail["at"])):
+        by_number[mail["number"]].append(mail)
+        numbers_of[mail["message_id"]].add(mail["number"])
+    copies = sum(len(mails) - 1 for mails in by_number.values())
+    finding = Finding(f"{len(by_number)} mails, {copies} copies")
+    for message_id, numbers in numbers_of.items():
+        finding.expect(len(numbers) == 1, f"{message_id} is the Message-ID of mails {sorted(numbers)}")
+    faults = [
+        (float(fault["at"]), _IN_FLIGHT.get(fault["component"], 0))
+        for fault in evidence.faults
+        if fault["what"] != "stopped"  # never for as long as a claim lasts
+    ]
+    unexplained, allowed = 0, sum(weight for _at, weight in faults)
+    for number, mails in by_number.items():
+        identities = {(mail["message_id"], mail["kind"], mail["lead"], mail["recipient"]) for mail in mails}
+        finding.expect(len(identities) == 1, f"mail {number} went out as {len(identities)} different mails")
+        if number not in messages:
+            finding.breaches.append(f"mail {number} was sent, and there is no such message")
+        for earlier, later in pairwise(mails):
+            if not earlier["answered"]:
+                continue
+            unexplained += 1
+            since, until = float(earlier["at"]) - _SLACK, float(later["at"])
+            finding.expect(
+                any(weight and since <= at <= until for at, weight in faults),
+                f"mail {number} ({earlier['kind']}) was sent again though its 250 was said and nothing had failed",
+            )
+    finding.expect(unexplained <= allowed, f"{unexplained} mails were sent again, {allowed} could be")
+    for message in messages.values():
+        sent = message["id"] in by_number
+        if message["state"] == "sent":
+            finding.expect(sent, f"mail {message['id']} ({message['kind']}) is said to be sent and never came")
+            told = {mail["message_id"] for mail in by_number[message["id"]]}
+            finding.expect(message["external_id"] in told or not sent, f"mail {message['id']} has another Message-ID")
+    return finding

@@ -1,0 +1,129 @@
+"""I7: the same invoices give the same ranking, and an incomplete month is never announced by itself."""
+
+import csv
+import io
+from collections import Counter, defaultdict
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any
+
+from tests.durability.checks import Finding
+from tests.durability.evidence import Evidence, Row, grouped
+
+Key = tuple[str, str, int]
+
+
+def check_rankings(evidence: Evidence) -> Finding:
+    """I7: same invoices, same ranking; an incomplete ingest never publishes; acknowledged registers are stored."""
+    rankings = evidence.rows("ranking")
+    finding = Finding(f"{len(rankings)} versions, {len(evidence.rows('publication'))} publications")
+    for (month, digest), count in Counter((row["month"], row["digest"]) for row in rankings).items():
+        finding.expect(count == 1, f"{month} has {count} versions of the same facts ({digest[:8]})")
+    by_id = {row["id"]: row for row in rankings}
+    for publication in evidence.rows("publication"):
+        ranking = by_id[publication["ranking_id"]]
+        whole = ranking["complete"] or publication["reason"]
+        finding.expect(bool(whole), f"{ranking['month']} v{ranking['version']} was published and is incomplete")
+    _check_registers(evidence, finding)
+    for line in evidence.acks("ranked"):
+        versions = [r for r in rankings if (r["month"], r["version"]) == (line["month"], line["version"])]
+        finding.expect(len(versions) == 1, f"{line['month']} has {len(versions)} versions {line['version']}")
+        if line["last"] and versions:
+            _check_places(evidence, versions[0], finding)
+    return finding
+
+
+def _check_registers(evidence: Evidence, finding: Finding) -> None:
+    """The invoices that count now are those of the acknowledged registers, the last revision of each."""
+    acknowledged: dict[Key, dict[str, Any]] = {}
+    for line in evidence.acks("register"):
+        rows = csv.DictReader(io.StringIO(line["text"]), delimiter=";")
+        for key, lines in grouped(({**row, "key": _key(row)} for row in rows), "key").items():
+            total = sum((Decimal(row["amount"]) for row in lines), Decimal(0))
+            acknowledged[key] = {"partner": lines[0]["partner_code"], "total": total}
+    if not acknowledged:
+        return
+    stored = _stored_invoices(evidence)
+    for key, invoice in acknowledged.items():
+        finding.expect(stored.get(key) == invoice, f"invoice {key} was acknowledged as {invoice}: {stored.get(key)}")
+    for key in set(stored) - set(acknowledged):
+        finding.breaches.append(f"invoice {key} is in no register that was acknowledged")
+
+
+def _key(row: dict[str, str]) -> Key:
+    return row["issuer"], row["number"], int(row["issued_on"][:4])
+
+
+def _stored_invoices(evidence: Evidence) -> dict[Key, dict[str, Any]]:
+    lines = grouped(evidence.rows("invoice_line"), "revision_id")
+    current = {row["invoice_id"]: row for row in evidence.rows("invoice_revision") if row["is_current"]}
+    return {
+        (row["issuer"], row["number"], row["year"]): {
+            "partner": current[row["id"]]["partner_code"],
+            "total": Decimal(sum(line["amount"] for line in lines[current[row["id"]]["id"]])) / 100,
+        }
+        for row in evidence.rows("invoice")
+        if row["id"] in current
+    }
+
+
+def _check_places(evidence: Evidence, ranking: Row, finding: Finding) -> None:
+    """A version that was ranked after the last register, place by place, reckoned anew (R1-R5, D2, D3)."""
+    month = ranking["month"]
+    expected = _places(evidence, month)
+    stored = {
+        entry["partner_code"]: (entry["place"], entry["growth_percent"])
+        for entry in evidence.rows("ranking_entry")
+        if entry["ranking_id"] == ranking["id"]
+    }
+    placed = {partner: entry for partner, entry in stored.items() if entry[0] is not None}
+    finding.expect(placed == expected, f"{month} v{ranking['version']} has {placed}, by the invoices {expected}")
+    quarantined = any(
+        {month, _previous(month)} & set(row["months"])
+        for row in evidence.rows("quarantined_row")
+        if row["resolved_at"] is None
+    )
+    closed = {row["issuer"] for row in evidence.rows("month_close") if row["month"] == month}
+    whole = not quarantined and bool(stored) and set(evidence.programme.get("issuers") or []) <= closed
+    finding.expect(not ranking["complete"] or whole, f"{month} v{ranking['version']} is complete, it should not be")
+
+
+def _places(evidence: Evidence, month: str) -> dict[str, tuple[int, str]]:
+    rules = evidence.rules(month)
+    lines = grouped(evidence.rows("invoice_line"), "revision_id")
+    billed: dict[str, dict[str, Any]] = defaultdict(lambda: {"A": Decimal(0), "B": Decimal(0), "kits": 0})
+    for revision in evidence.rows("invoice_revision"):
+        if revision["is_current"] and revision["status"] == "posted" and revision["month"] in (month, _previous(month)):
+            sums = billed[revision["partner_code"]]
+            for line in lines[revision["id"]]:
+                sums["B" if revision["month"] == month else "A"] += Decimal(line["amount"]) / 100
+                if line["product_code"] == rules.get("support_kit", "support-kit") and revision["month"] == month:
+                    sums["kits"] += line["quantity"]
+    barred = _barred(evidence, month)
+    standings = []
+    for partner, sums in billed.items():
+        if partner in barred or sums["A"] <= 0 or sums["B"] <= sums["A"]:
+            continue
+        with localcontext(prec=60):
+            growth = ((sums["B"] - sums["A"]) * 100 / sums["A"]).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        standings.append((-growth, -sums["kits"], sums["A"] - sums["B"], partner))
+    return {partner: (place, f"{-growth:f}") for place, (growth, _k, _d, partner) in enumerate(sorted(standings), 1)}
+
+
+def _barred(evidence: Evidence, month: str) -> set[str]:
+    """Who has no place whatever they billed: unknown, suspended, or handed leads of this month (D3, R5)."""
+    known = {partner["code"]: partner for partner in evidence.rows("partner")}
+    everybody = {row["partner_code"] for row in evidence.rows("invoice_revision")}
+    holders = {
+        attempt["partner_code"]
+        for attempt in evidence.rows("attempt")
+        if attempt["tenure_id"] is not None
+        and evidence.tenures[attempt["tenure_id"]]["lead_month"] == month
+        and attempt["started_at"].astimezone(evidence.zone).strftime("%Y-%m") == month
+    }
+    suspended = {code for code, partner in known.items() if partner["suspended_at"] is not None}
+    return (everybody - set(known)) | suspended | holders
+
+
+def _previous(month: str) -> str:
+    year, number = map(int, month.split("-"))
+    return f"{year - (number == 1)}-{(number - 2) % 12 + 1:02d}"

@@ -1,0 +1,42 @@
+"""Every transition and every fault that the schedules have to have met."""
+
+from rasti.rules.kinds import Event
+
+# Who may enter, and what is written on a partner's own page, is not the way of a lead.
+ELSEWHERE = {
+    Event.PARTNERS_IMPORTED,
+    Event.PARTNER_ACCEPTED,
+    Event.PROFILE_CHANGED,
+    Event.SIGN_IN_REQUESTED,
+    Event.SIGNED_IN,
+    Event.SIGNED_OUT,
+    Event.OPERATOR_ADDED,
+    Event.OPERATOR_DISABLED,
+    Event.TOKEN_ADDED,
+    Event.TOKEN_REVOKED,
+    Event.RUN_REQUESTED,
+    Event.LEAD_DETACHED,
+    Event.CLIENT_CORRECTED,
+}
+EVENTS = [event.value for event in Event if event not in ELSEWHERE]
+
+FAULTS = [
+    "crash",
+    "commit refused",
+    "reply lost",
+    "interleaved",
+    "slow",
+    "421",
+    "451",
+    "550",
+    "hangs before DATA",
+    "hangs after DATA",
+    "drops after DATA",
+    "run executes",
+    "run executes again",
+    "run deleted",
+    "Prefect down",
+    "Prefect wiped",
+    "clock stepped back",
+    "clock stepped on",
+]

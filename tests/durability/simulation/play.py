@@ -1,0 +1,71 @@
+"""Many schedules in one process, each over a copy of one prepared database."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from models.engine import open_engine
+from rasti.ledger.book import Book
+from tests.clock import MovableClock
+from tests.databases import SqliteDatabases, open_postgres
+from tests.durability.simulation.schedule import Outcome, prepare, programme, run_schedule
+from tests.durability.simulation.world import Engines
+
+
+def play(seeds: Sequence[int], *, steps: int | None = None, postgres: bool = False) -> list[Outcome]:
+    """These seeds, one after the other."""
+    with _folder() as folder:
+        return list((_on_postgres if postgres else _on_sqlite)(seeds, steps, folder))
+
+
+def _on_sqlite(seeds: Sequence[int], steps: int | None, folder: Path) -> Iterator[Outcome]:
+    template = SqliteDatabases(folder).template
+    _prepare(f"sqlite:///{template}", folder)
+    path = folder / "schedule.sqlite3"
+    engines = Engines(f"sqlite:///{path}")
+    for seed in seeds:
+        for old in folder.glob(f"{path.name}*"):
+            old.unlink()
+        shutil.copyfile(template, path)
+        yield _run(seed, engines, folder, steps)
+
+
+def _on_postgres(seeds: Sequence[int], steps: int | None, folder: Path) -> Iterator[Outcome]:
+    databases = open_postgres()
+    try:
+        _prepare(databases.template_url, folder)
+        for seed in seeds:
+            with databases.new() as url:
+                yield _run(seed, Engines(url), folder, steps)
+    finally:
+        databases.close()
+
+
+def _run(seed: int, engines: Engines, folder: Path, steps: int | None) -> Outcome:
+    home = folder / f"home-{seed}"
+    home.mkdir()
+    try:
+        return run_schedule(seed, engines, home, steps=steps)
+    finally:
+        shutil.rmtree(home)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """In memory where there is such a place: schedules survive no power cut, and need not."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="rasti-simulation-", dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+def _prepare(url: str, folder: Path) -> None:
+    """The template that is copied holds already what every schedule begins with."""
+    engine = open_engine(url)
+    prepare(Book(engine, programme(), clock=MovableClock("2019-09-01 00:05"), actor="billing"), folder)
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")  # a checkpoint is refused inside a transaction
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()

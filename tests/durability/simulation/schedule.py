@@ -1,0 +1,184 @@
+"""One schedule: a seed decides who does what when and what breaks; then faults stop, and the checker judges."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import yaml
+
+from models import Partner
+from rasti.clients.programme_file import load_programme
+from rasti.ledger.book import Book
+from rasti.ledger.ingest import ingest_register
+from rasti.ledger.rankings import rank
+from rasti.rules.month import Month
+from rasti.rules.programme import Programme
+from rasti.steward.guard import guard_round
+from rasti.steward.relay import deliver
+from tests.clock import MovableClock
+from tests.durability.checker import check, complaints
+from tests.durability.evidence import Evidence, read_tables
+from tests.durability.simulation import actions
+from tests.durability.simulation.billing import ISSUER, NOT_READY, PARTNERS, first_registers
+from tests.durability.simulation.world import Engines, World
+
+ROOT = Path(__file__).resolve().parents[3]
+LAST_MONTH = "2019-11"
+DRAIN_PER_HOUR = 3
+
+ACTIONS: dict[Callable[[World], None], int] = {
+    actions.time_passes: 26,
+    actions.lead_comes: 14,
+    actions.lead_comes_again: 3,
+    actions.ask_again: 8,
+    actions.partner_opens: 3,
+    actions.partner_begins: 6,
+    actions.partner_logs: 16,
+    actions.operator_decides: 12,
+    actions.operator_clears_quarantine: 4,
+    actions.register_comes: 5,
+    actions.issuer_closes: 1,
+    actions.month_is_run: 5,
+    actions.relay_delivers: 22,
+    actions.guard_looks: 16,
+    actions.runs_are_kept: 8,
+    actions.run_executes: 14,
+    actions.prefect_suffers: 1,
+    actions.run_is_lost: 3,
+    actions.month_ends: 3,
+    actions.clock_steps: 3,
+    actions.somebody_reads: 5,
+}
+
+
+@dataclass
+class Outcome:
+    """What one schedule came to."""
+
+    seed: int
+    steps: int
+    trace: list[str]
+    complaints: list[str]
+    events: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    crashes: Counter[str] = field(default_factory=Counter)
+
+
+@cache
+def programme_text() -> str:
+    """The delivered programme with a pace that schedules reach, a last month they reach, and an issuer who closes."""
+    written = yaml.safe_load((ROOT / "programme.yaml").read_text("utf-8"))
+    written["last_month"] = LAST_MONTH
+    written["issuers"] = [ISSUER]
+    written["rules"][0]["drain_per_hour"] = DRAIN_PER_HOUR
+    text: str = yaml.safe_dump(written)
+    return text
+
+
+@cache
+def programme() -> Programme:
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(programme_text())
+        file.flush()
+        return load_programme(Path(file.name))
+
+
+def prepare(book: Book, folder: Path) -> None:
+    """What every schedule begins with: the partners, and the registers of July and August."""
+    with book.write() as tx:
+        for code in PARTNERS:
+            accepted = None if code == NOT_READY else date(2019, 7, 1)
+            tx.session.add(
+                Partner(code=code, name=code, email=f"{code}@partner.example", regulation_accepted_on=accepted)
+            )
+    path = folder / "first.csv"
+    path.write_text(first_registers().text, "utf-8")
+    ingest_register(book, path, closes=(ISSUER, first_registers().month))
+
+
+def run_schedule(
+    seed: int,
+    engines: Engines,
+    folder: Path,
+    *,
+    steps: int | None = None,
+    keep: Callable[[Evidence], None] = lambda _evidence: None,
+) -> Outcome:
+    """Play one seed over a prepared database. The same seed is the same schedule. `keep` is given the evidence."""
+    random = Random(seed)
+    clock = MovableClock("2019-09-01 00:10")
+    world = World(engines, folder, programme(), random, clock)
+    world.acknowledge("register", text=first_registers().good)
+    length = steps or random.randrange(20, 45)
+    try:
+        with _acting(world):
+            actions.month_is_run(world)
+            clock.set(f"2019-09-02 {random.choice(['03:00', '10:00', '19:40'])}")
+            for _step in range(length):
+                world.act()
+                if random.randrange(3) == 0:
+                    world.look()
+        drain(world)
+        evidence = gather(world)
+        keep(evidence)
+        outcome = Outcome(seed, length, world.trace, complaints(check(evidence)))
+        outcome.events.update(row["event"] for row in evidence.rows("audit_event"))
+        outcome.counts.update(world.counts)
+        outcome.crashes.update(world.at_points.crashes)
+        return outcome
+    finally:
+        engines.dispose()
+
+
+@contextmanager
+def _acting(world: World) -> Iterator[None]:
+    choices, weights = list(ACTIONS), list(ACTIONS.values())
+
+    def act() -> None:
+        world.pass_time(timedelta(milliseconds=world.random.randrange(1, 2000)))
+        world.random.choices(choices, weights)[0](world)
+
+    world.act = act
+    yield
+
+
+def drain(world: World) -> None:
+    """Faults stop; everybody asks again until told; both stewards run for 90 seconds more."""
+    world.say("-- faults stop")
+    world.at_points.quiet = world.smtp.quiet = True
+    world.prefect.down = False
+    world.set_time(max(world.clock.now, world.latest))  # the clock is right again
+    for process in world.processes.values():
+        process.restart()
+    while world.pending:
+        actions.ask_again(world)
+    for second in range(0, 91, 15):
+        for name in ("steward-1", "steward-2"):
+            book = world.book_of(world.processes[name])
+            deliver(book, world.settings, postman=world.smtp)
+            guard_round(book, grace=timedelta(seconds=30))
+        world.pass_time(timedelta(seconds=15 if second else 1))
+    _rank_again(world)
+    world.look()
+
+
+def _rank_again(world: World) -> None:
+    book = world.book_of(world.processes["worker-1"])
+    month = Month.parse("2019-08")
+    while month.ends_at(world.programme.zone) <= world.clock.now and str(month) <= LAST_MONTH:
+        version = rank(book, month).version
+        world.acknowledge("ranked", month=str(month), version=version, last=True)
+        month = month.next
+
+
+def gather(world: World) -> Evidence:
+    """The witnesses' evidence of this schedule."""
+    tables, _machine_time = read_tables(world.engines.url)
+    journals = {name: getattr(world, name) for name in ("acknowledged", "mails", "faults", "readings")}
+    return Evidence(tables, yaml.safe_load(programme_text()), world.clock.now, **journals)
