@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from rasti.clients.prefect import QUICK, prefect_api
 from rasti.errors import Unavailable
 from rasti.ledger.pulse import Lags, lags_if_current
 from rasti.portal.metrics import CONTENT_TYPE
+from rasti.portal.prefect import Prefect
 from rasti.portal.site import TheSite
 
 router = APIRouter()
@@ -29,7 +29,7 @@ def ready(site: TheSite) -> Response:
         return JSONResponse({"status": "unavailable", "database": "down"}, status_code=503)
     if lags is None:
         return JSONResponse({"status": "unavailable", "database": "not upgraded"}, status_code=503)
-    prefect = _prefect(site.settings.prefect_api_url)
+    prefect = _prefect(site.prefect)
     degraded = prefect == "down" or _is_late(lags)
     return JSONResponse(
         {
@@ -49,11 +49,10 @@ def metrics(request: Request) -> Response:
     return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE)
 
 
-def _prefect(url: str | None) -> str:
-    if url is None:
+def _prefect(prefect: Prefect | None) -> str:
+    if prefect is None:
         return "not configured"
-    with prefect_api(url, timeout=QUICK) as prefect:
-        return "up" if prefect.is_up() else "down"
+    return "up" if prefect.is_up() else "down"
 
 
 def _is_late(lags: Lags) -> bool:
