@@ -32,10 +32,32 @@ class RastiError(Exception):
 
     def text(self, translate: Callable[[str], str] = str) -> str:
         """The message in the reader's language; `translate` is a gettext function."""
+        return translate(self.template).format(
+            **{key: value.text(translate) if isinstance(value, Reason) else value for key, value in self.values.items()}
+        )
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+class Reason:
+    """A value of a message that is a message itself: said in the same language as the message around it."""
+
+    def __init__(self, template: str, **values: object) -> None:
+        self.template = template
+        self.values = values
+
+    def text(self, translate: Callable[[str], str] = str) -> str:
+        """The reason in the reader's language."""
         return translate(self.template).format(**self.values)
 
     def __str__(self) -> str:
         return self.text()
+
+
+def marked(message: str) -> str:
+    """A message that is translated where it is shown; the catalogue finds it by this name."""
+    return message
 
 
 class BadInput(RastiError):

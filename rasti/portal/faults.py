@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from rasti.errors import BadInput, NotFound, RastiError, TooMany, Unauthorized, Unavailable
 from rasti.portal.pages import page
 from rasti.portal.visitor import NeedsSignIn
+from rasti.rules.bodies import reason_of
 from rasti.rules.kinds import Role
 
 PROBLEM = "application/problem+json"
@@ -28,8 +29,8 @@ def register(app: FastAPI) -> None:
     def _invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:]) or "body"
-        why = str(first["msg"]).removeprefix("Value error, ")
-        return answer_fault(request, BadInput("Field {place} is wrong: {why}.", field=place, place=place, why=why))
+        wrong = BadInput("Field {place} is wrong: {why}.", field=place, place=place, why=reason_of(first))
+        return answer_fault(request, wrong)
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:

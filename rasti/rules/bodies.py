@@ -8,48 +8,49 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from rasti.errors import BadInput
+from rasti.errors import BadInput, Reason, marked
 from rasti.rules.kinds import ChecklistItem, ContactKind, Outcome
 from rasti.rules.month import FIRST_YEAR, LAST_YEAR
 
+_AS_IT_IS = "{why}"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
 
 def _one_line(text: str) -> str:
     # A line break in a name would end up in a mail header.
     if _CONTROL.search(text):
-        raise ValueError("must be one line without control characters")
+        raise ValueError(marked("must be one line without control characters"))
     return _whole(text)
 
 
 def _whole(text: str) -> str:
     # JSON can hold half a character (a lone surrogate), which no database and no mail can.
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("must not contain halves of characters")
+        raise ValueError(marked("must not contain halves of characters"))
     return text
 
 
 def _no_nul(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("must not contain NUL characters")
+        raise ValueError(marked("must not contain NUL characters"))
     return _whole(text)
 
 
 def _phone(text: str) -> str:
     if not 5 <= len(phone_key(text)) <= 20:
-        raise ValueError("is not a phone number: 5 to 20 digits are needed")
+        raise ValueError(marked("is not a phone number: 5 to 20 digits are needed"))
     return text
 
 
 def _email(text: str) -> str:
     if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", text):
-        raise ValueError("is not a mail address")
+        raise ValueError(marked("is not a mail address"))
     return text
 
 
 def _web(text: str) -> str:
     if not re.match(r"https?://[^\s/]+", text) or " " in text:
-        raise ValueError("is not a web address: it begins with https:// or http://")
+        raise ValueError(marked("is not a web address: it begins with https:// or http://"))
     return text
 
 
@@ -59,7 +60,7 @@ def _web_or_nothing(text: str) -> str:
 
 def _free_phone(text: str) -> str:
     if text and not re.fullmatch(r"7800\d{7}", phone_key(text)):
-        raise ValueError("is not a free number: it begins with 8-800 and has 11 digits")
+        raise ValueError(marked("is not a free number: it begins with 8-800 and has 11 digits"))
     return text
 
 
@@ -185,8 +186,25 @@ def parse_body(model: type[Body], data: object) -> Body:
             "Field {place} is wrong: {why}.",
             field=place,
             place=place,
-            why=first["msg"].removeprefix("Value error, "),
+            why=reason_of(first),
         ) from error
+
+
+def reason_of(error: Any) -> Reason:
+    """Why pydantic refused a value (an item of its `errors()`): a message that can be said in any language."""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return Reason("Field required")
+        case "string_too_short":
+            return Reason("String should have at least {min_length} character", **context)
+        case "string_too_long":
+            return Reason("String should have at most {max_length} characters", **context)
+        case "enum" | "literal_error":
+            return Reason("Input should be {expected}", **context)
+    message = str(error["msg"]).removeprefix("Value error, ")
+    # A message with a brace in it may quote what was sent: it is no template.
+    return Reason(message) if "{" not in message and "}" not in message else Reason(_AS_IT_IS, why=message)
 
 
 def phone_key(phone: str) -> str:
