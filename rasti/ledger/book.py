@@ -10,7 +10,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, Table, insert, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +24,10 @@ from rasti.rules.kinds import Channel, Event, MessageKind
 from rasti.rules.programme import Programme
 
 Clock = Callable[[Session], datetime]
+
+# Tables, not classes: a statement about a class costs more than the database does, and these are written most.
+_MESSAGES: Table = Message.__table__  # type: ignore[attr-defined]
+_EVENTS: Table = AuditEvent.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ class Tx:
     ) -> None:
         """Write the audit event of this change; `data` holds ids, numbers and reasons, no person."""
         self.session.execute(
-            insert(AuditEvent).values(
+            insert(_EVENTS).values(
                 at=self.now,
                 event=event.value,
                 actor=self.book.actor,
@@ -150,7 +154,7 @@ class Tx:
         """Put a message into the outbox; the same key twice is one message (False: it was there)."""
         dialect_insert = postgresql_insert if self.session.get_bind().dialect.name == "postgresql" else sqlite_insert
         message_id = self.session.execute(
-            dialect_insert(Message)
+            dialect_insert(_MESSAGES)
             .values(
                 channel=channel,
                 kind=kind,
@@ -165,7 +169,7 @@ class Tx:
                 tries=0,
             )
             .on_conflict_do_nothing(index_elements=["dedupe_key"])
-            .returning(col(Message.id))
+            .returning(_MESSAGES.c.id)
         ).scalar_one_or_none()
         if message_id is not None:
             self.sent.append(message_id)
