@@ -10,16 +10,17 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rasti.clients.mailbox import Letter, read_letter
-from rasti.errors import NotFound
+from rasti.errors import NotFound, Refused
 from rasti.ledger.announcements import holder_now
 from rasti.ledger.leads import receive_lead
 from rasti.portal.pages import now_of, page, text
-from rasti.portal.site import TheSite
+from rasti.portal.site import Site, TheSite
 from rasti.rules.bodies import parse_lead
 
 router = APIRouter()
 
 _SHOWN = 200
+STORY_IS_OVER = "story-is-over"  # from now on a visitor may join in without spoiling the demo's story
 OPERATOR_FILE = "demo-operator.json"  # name, password and one-time secret of the demo's operator
 # A mail brings its own styles and nothing else; its links open a page of their own.
 _MAIL_POLICY = (
@@ -40,6 +41,7 @@ def letters(request: Request, site: TheSite, said: str = "") -> Response:
         letters=found,
         more=len(paths) - len(found),
         operator=operator,
+        joins_in=_may_join_in(site),
         holder=holder_now(site.book),
         said=said,
     )
@@ -47,7 +49,9 @@ def letters(request: Request, site: TheSite, said: str = "") -> Response:
 
 @router.post("/mailbox/ask")
 def ask(request: Request, site: TheSite) -> Response:
-    """A client, invented, asks for the product now."""
+    """A client, invented, asks for the product now. Raises Refused: the story is still being told."""
+    if not _may_join_in(site):
+        raise Refused("The demo's story is still being told: join in when it is over.")
     number = uuid4().hex
     digits = f"{int(number[:8], 16) % 10_000_000:07d}"
     body = parse_lead(
@@ -81,6 +85,10 @@ def body(site: TheSite, name: str) -> Response:
     html = _letter(site.settings.mailbox, name).html.replace("<head>", '<head><base target="_top">', 1)
     headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return HTMLResponse(html, headers=headers)
+
+
+def _may_join_in(site: Site) -> bool:
+    return (site.settings.home / STORY_IS_OVER).exists()
 
 
 def _letter(folder: Path, name: str) -> Letter:

@@ -2,7 +2,13 @@
 
 from xml.etree import ElementTree
 
+from sqlmodel import select
+
+from models import Lead
 from rasti.ledger.book import Book
+from rasti.portal.app import create_app
+from rasti.portal.mailbox import STORY_IS_OVER
+from rasti.settings import Settings
 from tests.builders import MONTH, WINNER, publish_places, won_month
 from tests.clock import MovableClock
 from tests.portal.visitors import Browser
@@ -63,3 +69,17 @@ def test_the_language_is_the_visitors_choice(book: Book, guest: Browser) -> None
 def test_the_language_link_leads_to_no_other_site(guest: Browser) -> None:
     for target in ("//evil.example", "https://evil.example", "/\\evil.example"):
         assert guest.get("/language/en", params={"next": target}).headers["location"] == "/"
+
+
+def test_the_demo_lets_visitors_join_in_when_its_story_is_over(book: Book, settings: Settings) -> None:
+    won_month(book)
+    shown = settings.model_copy(update={"show_mailbox": True})
+    browser = Browser(create_app(book, shown))
+    assert "Пусть обратится клиент" not in browser.get("/mailbox").text
+    assert browser.post("/mailbox/ask").status_code == 409
+    (settings.home / STORY_IS_OVER).touch()
+    assert "Пусть обратится клиент" in browser.get("/mailbox").text
+    assert browser.post("/mailbox/ask").status_code == 303
+    assert "Клиент обратился" in browser.get("/mailbox?said=asked").text
+    with book.read() as tx:
+        assert len(tx.all(select(Lead))) == 1

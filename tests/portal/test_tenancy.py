@@ -172,7 +172,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/desk/messages/{message_id}/revive"): forms_of_operators(303),
     # The local mailbox, where it is shown.
     ("GET", "/mailbox"): everybody(200),
-    ("POST", "/mailbox/ask"): everybody(303, own_form=False),
+    ("POST", "/mailbox/ask"): everybody(409, own_form=False),
     ("GET", "/mailbox/{name}"): everybody(404),
     ("GET", "/mailbox/{name}/html"): everybody(404),
     # The API: a session opens nothing there.

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from rasti.errors import Refused, Unavailable
+from rasti.portal.mailbox import STORY_IS_OVER
 from rasti.rules.month import Month
 
 DEALERS = Path(__file__).parents[3] / "examples" / "dealers"
@@ -83,6 +84,7 @@ def slow_down(home: DemoHome) -> None:
     programme = yaml.safe_load(home.programme.read_text("utf-8"))
     programme["rules"][0] |= _FOR_A_PERSON
     home.programme.write_text(yaml.safe_dump(programme, sort_keys=False), encoding="utf-8")
+    (home.path / STORY_IS_OVER).touch()
 
 
 # An hour of the letter is twenty seconds in the story; the days between the follow-ups are cut short.

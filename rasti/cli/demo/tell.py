@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import col, select
 
 from models import AuditEvent, Lead, Walk
-from rasti.cli.demo.cast import Role, describe
+from rasti.cli.demo.cast import SOURCE, Role, describe
 from rasti.i18n import _
 from rasti.ledger.book import Book, Tx
 from rasti.rules.kinds import CheckpointKind, ContactEffect, Event, MessageKind, Outcome, Skipped, Verdict
@@ -82,10 +82,11 @@ def _tenure_ended(_tx: Tx, event: AuditEvent) -> str:
     return _("{partner} has lost the leads.").format(partner=event.partner_code)
 
 
-def _arrived(tx: Tx, event: AuditEvent) -> str:
+def _arrived(tx: Tx, event: AuditEvent) -> str | None:
     lead = tx.session.get(Lead, event.lead_id)
-    role = describe(Role(lead.source_id)) if lead else ""
-    return _("A client asks: {lead} ({role}).").format(lead=_lead(event), role=role)
+    if lead is None or lead.source != SOURCE:
+        return None  # not of this story
+    return _("A client asks: {lead} ({role}).").format(lead=_lead(event), role=describe(Role(lead.source_id)))
 
 
 def _handed_over(_tx: Tx, event: AuditEvent) -> str:
