@@ -69,10 +69,14 @@ def start_attempt(
     event = Event.LEAD_ASSIGNED if origin is AttemptOrigin.ASSIGNED else Event.LEAD_HANDED_OVER
     about = {"attempt": attempt.id, "number": attempt.number, "origin": origin.value, "reason": reason}
     tx.audit(event, lead_id=lead.id, partner_code=partner_code, **about)
-    to: dict[str, Any] = {"partner_code": partner_code, "lead_id": lead.id, "attempt_id": attempt.id}
-    tx.send(MessageKind.LEAD, f"{attempt.id}", **to)
+    ids: dict[str, Any] = {"lead_id": lead.id, "attempt_id": attempt.id}
     late = tx.now + rules_of(tx, attempt).alerts.undelivered
-    tx.send(MessageKind.ALERT_UNDELIVERED, f"{attempt.id}", lead_id=lead.id, attempt_id=attempt.id, not_before=late)
+    tx.send_all(
+        [
+            tx.message(MessageKind.LEAD, f"{attempt.id}", partner_code=partner_code, **ids),
+            tx.message(MessageKind.ALERT_UNDELIVERED, f"{attempt.id}", not_before=late, **ids),
+        ]
+    )
     return attempt
 
 
@@ -97,21 +101,34 @@ def receive_within(tx: Tx, attempt_id: int) -> None:
         clock_starts_at=utc(attempt.clock_starts_at),
     )
     ids: dict[str, Any] = {"lead_id": attempt.lead_id, "attempt_id": attempt.id}
-    for window in checkpoint_windows(tx.now, attempt.clock_starts_at, rules, call_window):
-        checkpoint = Checkpoint(attempt_id=attempt.id, kind=window.kind, opens_at=window.opens_at, due_at=window.due_at)
-        tx.session.add(checkpoint)
-        tx.session.flush()
-        about: dict[str, Any] = {"checkpoint": checkpoint.id, "kind": window.kind.value, "due": utc(window.due_at)}
-        if window.kind in rules.reminders:
-            tx.send(
-                MessageKind.REMINDER,
-                f"{checkpoint.id}",
-                partner_code=attempt.partner_code,
-                not_before=window.due_at - rules.reminders[window.kind],
-                **ids,
-                **about,
+    windows = checkpoint_windows(tx.now, attempt.clock_starts_at, rules, call_window)
+    checkpoints = [
+        Checkpoint(attempt_id=attempt.id, kind=window.kind, opens_at=window.opens_at, due_at=window.due_at)
+        for window in windows
+    ]
+    tx.session.add_all(checkpoints)
+    tx.session.flush()
+    messages = []
+    for checkpoint in checkpoints:
+        about: dict[str, Any] = {
+            "checkpoint": checkpoint.id,
+            "kind": checkpoint.kind.value,
+            "due": utc(checkpoint.due_at),
+        }
+        if checkpoint.kind in rules.reminders:
+            messages.append(
+                tx.message(
+                    MessageKind.REMINDER,
+                    f"{checkpoint.id}",
+                    partner_code=attempt.partner_code,
+                    not_before=checkpoint.due_at - rules.reminders[checkpoint.kind],
+                    **ids,
+                    **about,
+                )
             )
-        tx.send(MessageKind.RUN_CHECKPOINT, f"{checkpoint.id}", channel=Channel.RUN, **ids, **about)
+        run = tx.message(MessageKind.RUN_CHECKPOINT, f"{checkpoint.id}", channel=Channel.RUN, **ids, **about)
+        messages.append(run)
+    tx.send_all(messages)
 
 
 # What is still to be said or done only while an attempt is open.

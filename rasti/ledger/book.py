@@ -2,7 +2,7 @@
 
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -138,7 +138,7 @@ class Tx:
             )
         )
 
-    def send(
+    def message(
         self,
         kind: MessageKind,
         dedupe_key: str,
@@ -150,30 +150,38 @@ class Tx:
         attempt_id: int | None = None,
         not_before: datetime | None = None,
         **data: object,
-    ) -> bool:
+    ) -> dict[str, Any]:
+        """A message as `send_all` takes it; `data` holds ids and numbers, no person."""
+        return {
+            "channel": channel,
+            "kind": kind,
+            "dedupe_key": f"{kind}:{dedupe_key}",
+            "partner_code": partner_code,
+            "lead_id": lead_id,
+            "attempt_id": attempt_id,
+            "data": data,
+            "created_at": self.now,
+            "not_before": not_before or self.now,
+            "state": "pending",
+            "tries": 0,
+        }
+
+    def send(self, kind: MessageKind, dedupe_key: str, /, **about: Any) -> bool:
         """Put a message into the outbox; the same key twice is one message (False: it was there)."""
+        return self.send_all([self.message(kind, dedupe_key, **about)]) == 1
+
+    def send_all(self, messages: Sequence[dict[str, Any]]) -> int:
+        """Put messages into the outbox in one statement; how many were not there already."""
         dialect_insert = postgresql_insert if self.session.get_bind().dialect.name == "postgresql" else sqlite_insert
-        message_id = self.session.execute(
+        statement = (
             dialect_insert(_MESSAGES)
-            .values(
-                channel=channel,
-                kind=kind,
-                dedupe_key=f"{kind}:{dedupe_key}",
-                partner_code=partner_code,
-                lead_id=lead_id,
-                attempt_id=attempt_id,
-                data=data,
-                created_at=self.now,
-                not_before=not_before or self.now,
-                state="pending",
-                tries=0,
-            )
+            .values(list(messages))
             .on_conflict_do_nothing(index_elements=["dedupe_key"])
             .returning(_MESSAGES.c.id)
-        ).scalar_one_or_none()
-        if message_id is not None:
-            self.sent.append(message_id)
-        return message_id is not None
+        )
+        written = list(self.session.execute(statement).scalars())
+        self.sent.extend(written)
+        return len(written)
 
     def all(self, statement: Any) -> list[Any]:
         """The rows' first column, as a list."""

@@ -141,9 +141,13 @@ def _lead_in_hand(tx: Tx, phone: str, email: str) -> Lead | None:
 
 def _welcome(tx: Tx, lead: Lead) -> None:
     alerts = tx.programme.rules_for(tx.programme.month_at(tx.now)).alerts
-    tx.send(MessageKind.WELCOME, f"{lead.id}", lead_id=lead.id)
     late = max(tx.now, min(tx.now, lead.requested_at) + alerts.welcome)  # also when the sender's clock is ahead
-    tx.send(MessageKind.ALERT_WELCOME_LATE, f"{lead.id}", lead_id=lead.id, not_before=late)
+    tx.send_all(
+        [
+            tx.message(MessageKind.WELCOME, f"{lead.id}", lead_id=lead.id),
+            tx.message(MessageKind.ALERT_WELCOME_LATE, f"{lead.id}", lead_id=lead.id, not_before=late),
+        ]
+    )
 
 
 def _attach(tx: Tx, lead: Lead, root: Lead) -> None:
