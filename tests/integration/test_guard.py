@@ -179,7 +179,7 @@ def test_waiting_leads_are_handed_over_when_somebody_holds(book: Book, settings:
     lead = arrive(book)
     post = FakePostman()
     sweep(book, settings, grace=NOW, postman=post)
-    assert post.kinds() == ["welcome"]
+    assert post.kinds() == ["welcome", "alert_exhausted"]
     publish_places(book)
     activate(book, MONTH)
     report = sweep(book, settings, grace=NOW, postman=post)
