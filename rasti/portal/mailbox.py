@@ -52,7 +52,7 @@ def ask(request: Request, site: TheSite) -> Response:
     """A client, invented, asks for the product now. Raises Refused: the story is still being told."""
     if not _may_join_in(site):
         raise Refused("The demo's story is still being told: join in when it is over.")
-    number = uuid4().hex
+    _, number = text(request), uuid4().hex
     digits = f"{int(number[:8], 16) % 10_000_000:07d}"
     body = parse_lead(
         {
@@ -60,7 +60,7 @@ def ask(request: Request, site: TheSite) -> Response:
             "source_id": number,
             "requested_at": now_of(request).isoformat(),
             "client": {
-                "name": text(request)("Client {number}").format(number=digits[-3:]),
+                "name": _("Client {number}").format(number=digits[-3:]),
                 "phone": f"+7 495 {digits[:3]}-{digits[3:5]}-{digits[5:]}",
                 "email": f"client-{digits}@client.example",
             },
