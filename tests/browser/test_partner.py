@@ -129,3 +129,11 @@ def test_the_partners_pages_are_accessible_and_fit_their_screen(
         wrong[path] = faults(page)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
     assert {path: found for path, found in wrong.items() if found} == {}
+
+
+def test_an_open_list_says_by_itself_that_the_leads_went_on(portal: Portal, winner: Page) -> None:
+    """Nobody reloads: the list and who holds the leads are both brought up to date."""
+    expect(winner.locator("#holding")).to_contain_text("получаете вы")
+    neglect_first(portal.book, portal.clock)
+    expect(winner.locator("#list")).not_to_contain_text("Лид 1", timeout=25_000)  # it asks every 15 seconds
+    expect(winner.locator("#holding")).not_to_contain_text("получаете вы")
