@@ -34,12 +34,12 @@ def ingest_new() -> list[Ingested]:
         ingested
         for source in load_sources(settings.sources, settings.home)
         for path in registers_in(source)
-        if (ingested := _ingest(book, source, path)) is not None
+        if (ingested := ingest_file(book, source, path)) is not None
     ]
 
 
-def _ingest(book: Book, source: Source, path: Path) -> Ingested | None:
-    """None: another run took the file meanwhile."""
+def ingest_file(book: Book, source: Source, path: Path) -> Ingested | None:
+    """Read one file and move it out of its inbox. None: another run took it meanwhile. Raises Unavailable."""
     try:
         report = ingest_register(book, path, closes=closes(path), strict=source.strict)
     except Unavailable:
@@ -50,5 +50,7 @@ def _ingest(book: Book, source: Source, path: Path) -> Ingested | None:
         ingested, outcome = Ingested(path.name, None, str(error)), REFUSED
     else:
         ingested, outcome = Ingested(path.name, report, None), DONE
+    book.reach("register.before_move")
     settle(source, path, outcome, ingested.as_json())
+    book.reach("register.after_move")
     return ingested

@@ -53,7 +53,9 @@ def start_attempt(
     reason: str | None = None,
 ) -> Attempt:
     """Put a lead into a partner's hands; its clock starts when they receive it (D11). `reason`: the operator's."""
-    last = tx.session.execute(select(func.max(col(Attempt.number))).where(col(Attempt.lead_id) == lead.id)).scalar()
+    last, last_end = tx.session.execute(
+        select(func.max(col(Attempt.number)), func.max(col(Attempt.ended_at))).where(col(Attempt.lead_id) == lead.id)
+    ).one()
     attempt = Attempt(
         lead_id=lead.id,
         number=(last or 0) + 1,
@@ -61,7 +63,7 @@ def start_attempt(
         tenure_id=tenure.id if tenure else None,
         rules_month=rules_month,
         origin=origin,
-        started_at=tx.now,
+        started_at=max(tx.now, last_end or tx.now),  # also if the clock was set back: two never overlap
     )
     lead.state, lead.moved_at, lead.pause_reason, lead.closed_at = LeadState.IN_WORK, None, None, None
     tx.session.add(attempt)

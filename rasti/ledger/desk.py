@@ -7,7 +7,7 @@ from rasti.ledger.book import Book, Tx
 from rasti.ledger.handover import hand_over_waiting
 from rasti.ledger.leads import lock_lead
 from rasti.ledger.settle import change_settled
-from rasti.ledger.tenure_walk import cannot_hold, get_partner, open_tenure
+from rasti.ledger.tenure_walk import cannot_hold, get_partner, open_tenure, tell_nobody_holds
 from rasti.rules.kinds import AttemptEnd, AttemptOrigin, Channel, Event, LeadState, MessageKind
 
 
@@ -76,6 +76,7 @@ def detach_lead(book: Book, lead_id: int, *, reason: str) -> bool:
         tx.audit(Event.LEAD_DETACHED, lead_id=lead.id, attached_to=root, reason=reason)
         if not is_over:
             tx.send(MessageKind.RUN_LEAD, f"{lead.id}", channel=Channel.RUN, lead_id=lead.id)
+            tell_nobody_holds(tx)
     hand_over_waiting(book)
     return True
 

@@ -6,6 +6,7 @@ All of them need Lock.TENURE; whoever only reads the holder may share it.
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy import func
 from sqlmodel import col, or_, select
 
 from models import Attempt, Decline, Partner, RankingEntry, Tenure, Violation, Walk
@@ -53,9 +54,11 @@ def end_tenure(tx: Tx, tenure: Tenure, reason: TenureEnd, *, ended_at: datetime 
 
 
 def start_tenure(tx: Tx, partner_code: str, lead_month: Month, ranking_id: int, place: int | None) -> Tenure:
-    """Open a tenure now."""
+    """Open a tenure now; should the clock have been set back, then when the last one ended: they never overlap."""
+    last_end = tx.session.execute(select(func.max(col(Tenure.ended_at)))).scalar_one()
+    started_at = max(tx.now, last_end or tx.now)
     tenure = Tenure(
-        partner_code=partner_code, lead_month=lead_month, ranking_id=ranking_id, place=place, started_at=tx.now
+        partner_code=partner_code, lead_month=lead_month, ranking_id=ranking_id, place=place, started_at=started_at
     )
     tx.session.add(tenure)
     tx.session.flush()

@@ -1,9 +1,9 @@
 """The simulation replays, and the checker it ends with can say no."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +17,7 @@ from tests.durability.simulation import schedule
 from tests.durability.simulation.play import play
 from tests.durability.simulation.world import Engines
 
-TELLING_SEED, STEPS = 4, 110
+FIRST_SEED, STEPS = 2, 110
 
 
 def test_a_seed_replays_step_by_step() -> None:
@@ -25,22 +25,6 @@ def test_a_seed_replays_step_by_step() -> None:
     assert first.trace == second.trace
     assert first.events == second.events
     assert first.trace != play([8])[0].trace
-
-
-@pytest.fixture(scope="module")
-def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
-    """What the witnesses of one long schedule saw; all invariants hold."""
-    folder = tmp_path_factory.mktemp("schedule")
-    databases = SqliteDatabases(folder)
-    gathered: list[Evidence] = []
-    with databases.new() as url:
-        engine = open_engine(url)
-        clock = MovableClock("2019-09-01 00:05")
-        schedule.prepare(Book(engine, schedule.programme(), clock=clock, actor="billing"), folder)
-        engine.dispose()
-        outcome = schedule.run_schedule(TELLING_SEED, Engines(url), folder, steps=STEPS, keep=gathered.append)
-    assert outcome.complaints == []
-    return gathered[0]
 
 
 def _lose_a_lead(evidence: Evidence) -> None:
@@ -129,33 +113,56 @@ def _leave_mail_lying(evidence: Evidence) -> None:
     message["not_before"] = evidence.now - timedelta(minutes=2)
 
 
-@pytest.mark.parametrize(
-    ("invariant", "tamper"),
-    [
-        ("I1", _lose_a_lead),
-        ("I1", _leave_a_lead_alone),
-        ("I2", _give_a_lead_to_two),
-        ("I3", _send_a_mail_twice),
-        ("I3", _send_a_mail_from_nowhere),
-        ("I3", _swallow_a_mail),
-        ("I4", _blame_twice),
-        ("I5", _turn_a_verdict),
-        ("I6", _overlap_tenures),
-        ("I6", _read_no_holder),
-        ("I7", _change_an_invoice),
-        ("I7", _announce_an_incomplete_month),
-        ("I8", _lose_a_contact),
-        ("I9", _rewrite_history),
-        ("I9", _lose_an_event),
-        ("I10", _forget_a_checkpoint),
-        ("I10", _leave_mail_lying),
-    ],
-)
+TAMPERS = [
+    ("I1", _lose_a_lead),
+    ("I1", _leave_a_lead_alone),
+    ("I2", _give_a_lead_to_two),
+    ("I3", _send_a_mail_twice),
+    ("I3", _send_a_mail_from_nowhere),
+    ("I3", _swallow_a_mail),
+    ("I4", _blame_twice),
+    ("I5", _turn_a_verdict),
+    ("I6", _overlap_tenures),
+    ("I6", _read_no_holder),
+    ("I7", _change_an_invoice),
+    ("I7", _announce_an_incomplete_month),
+    ("I8", _lose_a_contact),
+    ("I9", _rewrite_history),
+    ("I9", _lose_an_event),
+    ("I10", _forget_a_checkpoint),
+    ("I10", _leave_mail_lying),
+]
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """What the witnesses of one long schedule saw, one in which there is something to tamper with for each case."""
+    folder = tmp_path_factory.mktemp("schedule")
+    databases = SqliteDatabases(folder)
+    engine = open_engine(f"sqlite:///{databases.template}")
+    book = Book(engine, schedule.programme(), clock=MovableClock("2019-09-01 00:05"), actor="billing")
+    schedule.prepare(book, folder)
+    engine.dispose()
+    for seed in range(FIRST_SEED, FIRST_SEED + 20):
+        gathered: list[Evidence] = []
+        with databases.new() as url:
+            outcome = schedule.run_schedule(seed, Engines(url), folder, steps=STEPS, keep=gathered.append)
+        assert outcome.complaints == []
+        with suppress(StopIteration, ValueError):
+            for _invariant, tamper in TAMPERS:
+                tamper(_copy(gathered[0]))
+            return gathered[0]
+    raise AssertionError("no schedule has something of everything")
+
+
+def _copy(evidence: Evidence) -> Evidence:
+    return Evidence(**{name: deepcopy(getattr(evidence, name)) for name in evidence.__dataclass_fields__})
+
+
+@pytest.mark.parametrize(("invariant", "tamper"), TAMPERS)
 def test_the_checker_sees_what_is_broken(
-    invariant: str, tamper: Callable[[Evidence], None], evidence: Evidence, tmp_path: Path
+    invariant: str, tamper: Callable[[Evidence], None], evidence: Evidence
 ) -> None:
-    tampered = Evidence(**{name: deepcopy(getattr(evidence, name)) for name in evidence.__dataclass_fields__})
+    tampered = _copy(evidence)
     tamper(tampered)
-    # What was read before it was tampered with is forgotten.
-    fresh = Evidence(**{name: getattr(tampered, name) for name in evidence.__dataclass_fields__})
-    assert check(fresh)[invariant].breaches
+    assert check(_copy(tampered))[invariant].breaches  # a copy: what was read before is read again

@@ -1,7 +1,9 @@
 """Who holds the leads: activation, fallback, switch, declining, suspension (R5, R8, R13, D8-D10, D13)."""
 
 import pytest
+from sqlmodel import col, select
 
+from models import Attempt, Tenure
 from rasti.errors import NotFound, Refused
 from rasti.ledger.book import Book
 from rasti.ledger.desk import assign_lead
@@ -243,3 +245,24 @@ def test_an_assignment_to_another_partner_belongs_to_no_tenure(book: Book, clock
     assert judge_and_act(book) == 0
     assert holder(book) == WINNER
     assert lead_view(book, lead)["state"] == "waiting"
+
+
+def test_a_clock_that_is_set_back_makes_no_two_tenures_overlap_D8(book: Book, clock: MovableClock) -> None:
+    won_month(book)
+    started = clock.now
+    clock.advance(seconds=-30)
+    decline(book, MONTH, WINNER, reason="holidays")
+    with book.read() as tx:
+        first, second = tx.all(select(Tenure).order_by(col(Tenure.id)))
+    assert (first.started_at, first.ended_at, second.started_at) == (started, started, started)
+
+
+def test_a_clock_that_is_set_back_makes_no_two_attempts_overlap_D11(book: Book, clock: MovableClock) -> None:
+    won_month(book)
+    lead = arrive(book)
+    started = clock.now
+    clock.advance(seconds=-30)
+    assign_lead(book, lead, SECOND, reason="the client knows them")
+    with book.read() as tx:
+        first, second = tx.all(select(Attempt).order_by(col(Attempt.id)))
+    assert (first.started_at, first.ended_at, second.started_at) == (started, started, started)

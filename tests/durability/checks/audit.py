@@ -15,7 +15,7 @@ def check_audit(evidence: Evidence) -> Finding:
     finding = Finding(f"{len(events)} events, {len(seen)} seen before")
     pairs: list[tuple[str, Iterable[Any], str]] = [
         ("lead.arrived", (row["id"] for row in evidence.rows("lead")), "lead_id"),
-        ("lead.attached", (row["id"] for row in evidence.rows("lead") if row["attached_to"]), "lead_id"),
+        ("lead.attached", _now_and_before(evidence, "lead.detached", "lead_id"), "lead_id"),
         ("lead.received", (row["id"] for row in evidence.rows("attempt") if row["received_at"]), "attempt"),
         ("lead.moved", (r["id"] for r in evidence.rows("attempt") if r["end_reason"] == "moved"), "attempt"),
         ("checkpoint.judged", _ids(evidence, "checkpoint", "verdict", {"met", "violated"}), "checkpoint"),
@@ -26,7 +26,7 @@ def check_audit(evidence: Evidence) -> Finding:
         ("tenure.started", (row["id"] for row in evidence.rows("tenure")), "tenure"),
         ("tenure.ended", (row["id"] for row in evidence.rows("tenure") if row["ended_at"]), "tenure"),
         ("register.ingested", (row["id"] for row in evidence.rows("ingest_batch")), "batch"),
-        ("message.dead", _ids(evidence, "message", "state", {"dead"}), "message"),
+        ("message.dead", _now_and_before(evidence, "message.revived", "message"), "message"),
     ]
     for event, changed, name in pairs:
         _same(finding, event, changed, (_subject(row, name) for row in evidence.events[event]))
@@ -47,6 +47,15 @@ def check_audit(evidence: Evidence) -> Finding:
         same = row is not None and [row["event"], row["actor"], row["lead_id"], row["data"]] == line["row"]
         finding.expect(same, f"event {line['id']} was {line['row']} and is {row and row['event']}")
     return finding
+
+
+def _now_and_before(evidence: Evidence, undone: str, name: str) -> list[Any]:
+    """Leads that are attached, or messages that are dead, and those that were until that was undone."""
+    if name == "lead_id":
+        now = [row["id"] for row in evidence.rows("lead") if row["attached_to"]]
+    else:
+        now = _ids(evidence, "message", "state", {"dead"})
+    return now + [_subject(event, name) for event in evidence.events[undone]]
 
 
 def _ids(evidence: Evidence, table: str, column: str, values: set[str]) -> list[int]:

@@ -16,6 +16,7 @@ from rasti.ledger.fallback import fall_back
 from rasti.ledger.handover import hand_over, hand_over_waiting, open_lead
 from rasti.ledger.ingest import ingest_register
 from rasti.ledger.leads import receive_lead
+from rasti.ledger.messages import revive
 from rasti.ledger.months import close_month, note_incomplete, resolve_quarantined
 from rasti.ledger.rankings import publish, rank
 from rasti.ledger.tenures import activate, already_activated, decline, resume, suspend, switch_holder
@@ -190,6 +191,7 @@ def operator_decides(world: World) -> None:
         ),
         (2, f"switches to {partner}", lambda b: switch_holder(b, partner, reason=WHY)),
         (1, f"{partner} declines", lambda b: decline(b, month, partner, reason=WHY)),
+        (2, "is told that everybody declines", lambda b: [decline(b, month, code, reason=WHY) for code in PARTNERS]),
         (4, f"suspends {partner}", lambda b: suspend(b, partner, reason=WHY)),
         (8 if suspended else 0, f"resumes {barred}", lambda b: resume(b, barred, reason=WHY)),
         (1, f"walks {month} anew", lambda b: activate(b, month, switch=True, reason=WHY)),
@@ -204,6 +206,13 @@ def operator_clears_quarantine(world: World) -> None:
     if rows:
         row = world.random.choice(rows)[0]
         _at_the_desk(world, f"operator clears row {row}", lambda b: resolve_quarantined(b, row, reason=WHY))
+
+
+def operator_revives(world: World) -> None:
+    dead = _ask(world, select(Message.id).where(col(Message.state) == MessageState.DEAD))
+    if dead:
+        message = world.random.choice(dead)[0]
+        _at_the_desk(world, f"operator revives message {message}", lambda book: revive(book, message))
 
 
 def _at_the_desk(world: World, label: str, decide: Callable[[Any], Any]) -> None:
@@ -335,10 +344,11 @@ def run_executes(world: World) -> None:
 
 def prefect_suffers(world: World) -> None:
     """Prefect's server goes down or comes back, or its database is wiped."""
-    world.prefect.down = not world.prefect.down
-    if world.random.randrange(3) == 0:
+    if world.random.randrange(2) == 0:
         world.prefect.forget_everything()
         world.note_fault("Prefect wiped", "prefect")
+        return
+    world.prefect.down = not world.prefect.down
     if world.prefect.down:
         world.note_fault("Prefect down", "prefect")
 

@@ -1,0 +1,131 @@
+"""A process kills itself at each named point, is started again and asked again; then the checker looks."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.databases import SqliteDatabases
+from tests.durability.checker import check, complaints
+from tests.durability.evidence import JOURNALS, Evidence, read_journal, read_tables
+from tests.durability.simulation.schedule import programme_text
+from tests.durability.sweep.outside import append
+from tests.durability.sweep.points import SIDE_EFFECTS, all_points, side_effects
+from tests.durability.sweep.story import STORY, Life, calm, instant
+
+POINTS = all_points()
+
+
+def live(url: str, folder: Path, step: int, point: str | None) -> None:
+    """A process: does one step of the story; at its first pass of `point` it is gone."""
+
+    def pass_point(name: str) -> None:
+        if name == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    life = Life(url, folder, instant(step), pass_point)
+    STORY[step][1](life)
+    life.close()
+
+
+def recover(url: str, folder: Path, step: int) -> None:
+    """The next process: the step is asked for again, then the loops run for 90 seconds."""
+    live(url, folder, step, None)
+    life = Life(url, folder, instant(step))
+    calm(life)
+    life.close()
+
+
+@dataclass
+class Chapter:
+    """How things stood before a step of the story: the database and what is outside."""
+
+    folder: Path
+    step: int
+
+
+@dataclass
+class Told:
+    """The story told once without a fault: a copy before each step, and at which step each point is first passed."""
+
+    chapters: list[Chapter]
+    passed: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def context() -> ForkServerContext:
+    """New processes quickly: forked from one that has everything imported."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["tests.durability.sweep.story"])
+    return server
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    folder = tmp_path_factory.mktemp("story")
+    database = SqliteDatabases(folder)
+    now = folder / "now"
+    now.mkdir()
+    shutil.copyfile(database.template, now / "rasti.sqlite3")
+    result = Told([], {})
+    for step in range(len(STORY)):
+        copy = folder / f"before-{step}"
+        shutil.copytree(now, copy)
+        result.chapters.append(Chapter(copy, step))
+        points: list[str] = []
+        life = Life(f"sqlite:///{now}/rasti.sqlite3", now, instant(step), points.append)
+        STORY[step][1](life)
+        life.close()
+        for point in points:
+            result.passed.setdefault(point, step)
+    return result
+
+
+def judge(url: str, folder: Path, now: datetime) -> list[str]:
+    tables, _machine_time = read_tables(url)
+    journals = {name: read_journal(folder / f"{name}.jsonl") for name in JOURNALS}
+    return complaints(check(Evidence(tables, yaml.safe_load(programme_text()), now, **journals)))
+
+
+def kill_and_recover(context: ForkServerContext, url: str, folder: Path, step: int, point: str) -> None:
+    victim = context.Process(target=live, args=(url, folder, step, point))
+    victim.start()
+    victim.join()
+    assert victim.exitcode == -signal.SIGKILL, f"{point} was not passed again: exit status {victim.exitcode}"
+    append(folder / "faults.jsonl", {"at": time.time(), "component": "steward", "what": f"killed at {point}"})
+    heir = context.Process(target=recover, args=(url, folder, step))
+    heir.start()
+    heir.join()
+    assert heir.exitcode == 0, f"after {point} the step could not be done: exit status {heir.exitcode}"
+    assert judge(url, folder, instant(step) + timedelta(seconds=91)) == []
+
+
+def test_every_point_is_on_the_way_of_the_story(told: Told) -> None:
+    assert [point for point in POINTS if point not in told.passed] == []
+
+
+def test_whatever_leaves_the_process_has_a_point_before_and_after() -> None:
+    effects = side_effects()
+    assert {call for _place, call, _points in effects} == set(SIDE_EFFECTS)
+    for place, call, points in effects:
+        kind = SIDE_EFFECTS[call]
+        places = {point.split(".")[1].split("_")[0] for point in points if point.startswith(f"{kind}.")}
+        assert places == {"before", "after"}, f"{call} in {place} has only the points {points}"
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_process_killed_at_any_point_loses_nothing(
+    point: str, told: Told, context: ForkServerContext, tmp_path: Path
+) -> None:
+    step = told.passed[point]
+    folder = tmp_path / "life"
+    shutil.copytree(told.chapters[step].folder, folder)
+    kill_and_recover(context, f"sqlite:///{folder}/rasti.sqlite3", folder, step, point)
