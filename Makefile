@@ -13,10 +13,10 @@ SCHEDULES ?= 1000
 SIMULATE := $(BIN)/python -m tests.durability.simulation --jobs $(JOBS)
 PYTEST := $(BIN)/python -m pytest --durations=10 --durations-min=1
 
-.PHONY: help setup run test test-fast lint format bench mutants simulate chaos docs lock clean
+.PHONY: help setup run test test-fast lint format bench bench-intake mutants simulate chaos docs lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(CATALOGUES:.po=.mo) ## Build .venv and the message catalogues (nothing to do when up to date)
 
@@ -58,6 +58,9 @@ format: setup ## Put the code into its standard form
 
 bench: setup ## Print the speed figures
 	@$(BIN)/python -m benchmarks.quick
+
+bench-intake: setup ## Send leads to the API at a steady rate, and open a long list (RATE=50 SECONDS=60)
+	@$(BIN)/python -m benchmarks.intake --rate $(or $(RATE),50) --seconds $(SECONDS)
 
 mutants: setup ## Change each rule's line in a copy and see its test turn red (minutes)
 	@$(BIN)/python -m tests.mutants
