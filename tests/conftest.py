@@ -1,5 +1,6 @@
 """The databases, the clock and the programme of every test, and the summary of what was skipped."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,16 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("RASTI_") and not name.startswith("RASTI_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_log_left_behind() -> Iterator[None]:
+    """A command that logs to stderr in one test does not log into the next one's."""
+    yield
+    logger = logging.getLogger("rasti")
+    logger.handlers.clear()
+    logger.propagate = True
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
