@@ -1,9 +1,10 @@
 """A lead's runs in Prefect: the normal path to a verdict and to the fallback (D11-D13)."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import col, select
 
 from models import Checkpoint, Message, Tenure, Violation
@@ -34,8 +35,18 @@ def holder(rasti: Rasti) -> None:
     activate(book, LAST_MONTH)
 
 
+def long_ago(rasti: Rasti) -> None:
+    """Move the tenures of the stories before into the past, where the next one begins: they never overlap (D8)."""
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    with rasti.book.write() as tx:
+        ended = update(Tenure).where(col(Tenure.ended_at).is_not(None))
+        tx.session.execute(ended.values(started_at=yesterday, ended_at=yesterday))
+        tx.session.execute(update(Tenure).where(col(Tenure.ended_at).is_(None)).values(started_at=yesterday))
+
+
 def neglected_lead(rasti: Rasti, number: int, **client: str) -> int:
     """A lead that reached its partner an hour ago; nobody called, and the hour is over by now."""
+    long_ago(rasti)
     switch_holder(rasti.earlier(hours=2), WINNER, reason="another story begins")
     book = rasti.earlier(hours=1, seconds=1)
     with book.read() as tx:
