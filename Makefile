@@ -5,6 +5,7 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PEERS := .venv-bench
 SOURCES := flows tasks models rasti tests benchmarks docs
 CATALOGUES := $(wildcard rasti/locale/*/LC_MESSAGES/rasti.po)
 # Proof of durability: `make chaos SECONDS=600 SEED=7`, `make simulate SCHEDULES=10000`, `make simulate SEED=42`.
@@ -13,7 +14,7 @@ SCHEDULES ?= 1000
 SIMULATE := $(BIN)/python -m tests.durability.simulation --jobs $(JOBS)
 PYTEST := $(BIN)/python -m pytest --durations=10 --durations-min=1
 
-.PHONY: help setup run test test-fast lint format bench bench-intake mutants simulate chaos docs lock clean
+.PHONY: help setup run test test-fast lint format bench bench-quick bench-intake mutants simulate chaos docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +42,7 @@ run: setup ## Start everything on this machine with the demo data (Ctrl-C stops 
 test: setup ## Run all tests, the fast ones first, then print the speed figures
 	$(PYTEST) -n $(JOBS) --dist worksteal tests --ignore tests/e2e --ignore tests/browser
 	$(PYTEST) tests/browser tests/e2e
-	@$(BIN)/python -m benchmarks.quick
+	@$(BIN)/python -m benchmarks.speed
 
 test-fast: setup ## Run the tests that need no server
 	$(PYTEST) -n $(JOBS) --dist worksteal tests/unit tests/integration tests/portal -m "not postgres and not prefect"
@@ -56,8 +57,17 @@ format: setup ## Put the code into its standard form
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: setup ## Print the speed figures
-	@$(BIN)/python -m benchmarks.quick
+$(PEERS)/.installed: benchmarks/peers/requirements.txt
+	@echo "Building $(PEERS) (once, a minute or two) ..."
+	@$(PYTHON) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+	@touch $@
+
+bench: setup $(PEERS)/.installed ## Measure rasti beside its peers, into benchmarks/RESULTS.md (SECTION=ranking)
+	@$(BIN)/python -m benchmarks $(if $(SECTION),--section $(SECTION))
+
+bench-quick: setup $(PEERS)/.installed ## The same in small, under five minutes (SECTION=ranking)
+	@$(BIN)/python -m benchmarks --quick $(if $(SECTION),--section $(SECTION))
 
 bench-intake: setup ## Send leads to the API at a steady rate, and open a long list (RATE=50 SECONDS=60)
 	@$(BIN)/python -m benchmarks.intake --rate $(or $(RATE),50) --seconds $(SECONDS)
@@ -80,6 +90,6 @@ lock: setup ## Write requirements.lock anew from .venv
 	@touch $(INSTALLED)
 
 clean: ## Remove what was built (not ./var, where the data is)
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find flows tasks models rasti tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 	rm -f $(CATALOGUES:.po=.mo)

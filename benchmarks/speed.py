@@ -1,4 +1,4 @@
-"""Speed figures on this machine, with what we aim at; printed, never asserted: `make bench`.
+"""Speed figures on this machine, with what we aim at; printed, never asserted; the end of `make test`.
 
 1. A lead is accepted: how long until its mail lies in the local mailbox, with a steward running.
 2. `rasti rank` of the dealers, with its start.
