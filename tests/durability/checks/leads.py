@@ -35,8 +35,9 @@ def _check_place(evidence: Evidence, lead: Row, finding: Finding) -> None:
         mails = [m for m in evidence.messages_of[lead["id"]] if (m["kind"], m["attempt_id"]) == ("lead", attempt["id"])]
         finding.expect(len(mails) == 1, f"attempt {attempt['id']} has {len(mails)} mails that hand it over")
     if state == "waiting":
-        alerted = any(m["kind"] == "alert_exhausted" for m in evidence.rows("message"))
-        finding.expect(bool(evidence.open_tenures) or alerted, f"{name} waits for nobody, and nobody was alerted")
+        finding.expect(
+            bool(evidence.open_tenures) or _is_told(evidence), f"{name} waits for nobody, and nobody was alerted"
+        )
     elif state == "paused":
         finding.expect("alert_paused" in kinds, f"{name} is paused without an alert")
     elif state == "attached":
@@ -46,6 +47,17 @@ def _check_place(evidence: Evidence, lead: Row, finding: Finding) -> None:
         finding.expect(len(told) == 1, f"{name} is attached and {len(told)} were told")
     elif state == "out_of_programme":
         finding.expect(evidence.programme.get("last_month") is not None, f"{name} is outside a programme without end")
+
+
+def _is_told(evidence: Evidence) -> bool:
+    """Whether the operators were alerted that nobody holds the leads, for the reason that there is now."""
+    alerts = [m["data"] for m in evidence.rows("message") if m["kind"] == "alert_exhausted" and m["state"] != "void"]
+    walk = evidence.last_walk
+    if walk is None:
+        return any(alert.get("why") == "not_activated" for alert in alerts)
+    if walk["holder"] is None:
+        return any(alert.get("walk") == walk["id"] for alert in alerts)
+    return any(alert.get("why") == "over" for alert in alerts)
 
 
 def check_one_holder(evidence: Evidence) -> Finding:

@@ -23,6 +23,9 @@ def check_rankings(evidence: Evidence) -> Finding:
         ranking = by_id[publication["ranking_id"]]
         whole = ranking["complete"] or publication["reason"]
         finding.expect(bool(whole), f"{ranking['month']} v{ranking['version']} was published and is incomplete")
+    currents = Counter(row["invoice_id"] for row in evidence.rows("invoice_revision") if row["is_current"])
+    for invoice, count in currents.items():
+        finding.expect(count == 1, f"invoice {invoice} has {count} revisions that count")
     _check_registers(evidence, finding)
     for line in evidence.acks("ranked"):
         versions = [r for r in rankings if (r["month"], r["version"]) == (line["month"], line["version"])]
