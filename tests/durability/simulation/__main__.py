@@ -4,7 +4,7 @@
 
 Without --seed the schedules 1 to N are played, and the counts of transitions and faults are printed; a broken one is
 printed with its seed and its steps. --seed plays one and prints every step. --postgres N plays N of them on PostgreSQL.
---least N: every transition and fault must have happened N times (default 100 from 1,000 schedules on).
+--least N: every transition and fault must have happened N times (default: one for 30 schedules, at most 100).
 """
 
 import argparse
@@ -63,7 +63,7 @@ def _report(outcomes: list[Outcome], least: int | None, on_postgres: int, second
         events += outcome.events
         counts += outcome.counts
         crashes += outcome.crashes
-    least = (100 if len(outcomes) >= 1000 else 0) if least is None else least
+    least = min(100, len(outcomes) // 30) if least is None else least
     rare = _table("transition", {event: events[event] for event in EVENTS}, least)
     rare += _table("fault", {fault: counts[f"fault: {fault}"] for fault in FAULTS}, least)
     _table("killed at", dict(sorted(crashes.items())), 0)

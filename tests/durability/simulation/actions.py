@@ -42,7 +42,7 @@ _CONVERSATIONS = [
     ("call", "reached", FIRST_CALL[:-1]),
     *[("call", "no_answer", [])] * 3,
     *[("message", "no_answer", [])] * 2,
-    ("call", "wrong_contact", []),
+    *[("call", "wrong_contact", [])] * 2,
     ("call", "refused", ["reached"]),
     ("call", "bought", ["reached"]),
     ("message", "do_not_call", ["reached"]),
@@ -60,6 +60,9 @@ def do(world: World, label: str, process: Process, step: Callable[[], Any]) -> b
     except RastiError as error:
         world.say(f"refused: {error}")
         world.counts["refused by a rule"] += 1
+    except Exception as error:  # noqa: BLE001 - nothing else may happen: it is told at the end, the schedule goes on
+        world.errors.append(f"{process.name}: {label}: {type(error).__name__}: {error}".partition("\n")[0])
+        process.restart()
     except Killed:
         process.restart()
         return False
@@ -172,7 +175,8 @@ def operator_decides(world: World) -> None:
     partner = world.random.choice(PARTNERS)
     month = _last_month(world)
     kind = world.random.choice(list(CheckpointKind))
-    violations = [row[0] for row in _ask(world, select(Violation.id).order_by(col(Violation.id)))]
+    standing = col(Violation.reversed_at).is_(None)
+    violations = [row[0] for row in _ask(world, select(Violation.id).where(standing).order_by(col(Violation.id)))]
     violation = world.random.choice(violations) if violations else 0
     suspended = _ask(world, select(Partner.code).where(col(Partner.suspended_at).is_not(None)))
     barred = suspended[0][0] if suspended else partner
@@ -369,7 +373,8 @@ def _due(run: dict[str, Any]) -> datetime:
 
 
 def time_passes(world: World) -> None:
-    how = world.random.choice(["seconds", "seconds", "minutes", "minutes", *["due"] * 3, "hours", "night", "days"])
+    ways = ["seconds", "seconds", "minutes", "minutes", *["due"] * 3, "hours", "night", "days"]
+    how = world.random.choice(ways[:-2] if world.unhurried else ways)
     now = world.clock.now
     if how == "due":
         instants = _ask(world, select(Checkpoint.due_at).where(col(Checkpoint.verdict).is_(None)))
@@ -385,6 +390,8 @@ def time_passes(world: World) -> None:
 
 
 def month_ends(world: World) -> None:
+    if world.unhurried:
+        return
     month = world.programme.month_at(world.clock.now)
     world.set_time(month.ends_at(world.programme.zone) + timedelta(minutes=world.random.choice([0, 10, 600])))
 

@@ -21,8 +21,8 @@ class Odds:
     crash: int = 12
     commit_refused: int = 8
     reply_lost: int = 10
-    interleave: int = 25
-    slow: int = 15
+    interleave: int = 40
+    slow: int = 20
 
 
 @dataclass

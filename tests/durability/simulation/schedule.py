@@ -40,18 +40,18 @@ ACTIONS: dict[Callable[[World], None], int] = {
     actions.partner_opens: 3,
     actions.partner_begins: 6,
     actions.partner_logs: 16,
-    actions.operator_decides: 12,
-    actions.operator_clears_quarantine: 5,
-    actions.operator_revives: 8,
+    actions.operator_decides: 16,
+    actions.operator_clears_quarantine: 12,
+    actions.operator_revives: 28,
     actions.register_comes: 5,
     actions.issuer_closes: 1,
     actions.month_is_run: 5,
     actions.relay_delivers: 22,
     actions.guard_looks: 16,
-    actions.runs_are_kept: 10,
-    actions.run_executes: 18,
+    actions.runs_are_kept: 13,
+    actions.run_executes: 26,
     actions.prefect_suffers: 2,
-    actions.run_is_lost: 6,
+    actions.run_is_lost: 8,
     actions.month_ends: 3,
     actions.clock_steps: 3,
     actions.somebody_reads: 5,
@@ -116,7 +116,8 @@ def run_schedule(
     clock = MovableClock("2019-09-01 00:10")
     world = World(engines, folder, programme(), random, clock)
     world.acknowledge("register", text=first_registers().good)
-    length = steps or random.randrange(20, 45)
+    length = steps or random.randrange(20, 42)
+    world.unhurried = length > 100
     try:
         with _acting(world):
             actions.month_is_run(world)
@@ -128,7 +129,7 @@ def run_schedule(
         drain(world)
         evidence = gather(world)
         keep(evidence)
-        outcome = Outcome(seed, length, world.trace, complaints(check(evidence)))
+        outcome = Outcome(seed, length, world.trace, [*world.errors, *complaints(check(evidence))])
         outcome.events.update(row["event"] for row in evidence.rows("audit_event"))
         outcome.counts.update(world.counts)
         outcome.crashes.update(world.at_points.crashes)
@@ -159,12 +160,13 @@ def drain(world: World) -> None:
         process.restart()
     while world.pending:
         actions.ask_again(world)
-    for second in range(0, 91, 15):
+    for wait in (1, 44, 45):
         for name in ("steward-1", "steward-2"):
             book = world.book_of(world.processes[name])
             deliver(book, world.settings, postman=world.smtp)
             guard_round(book, grace=timedelta(seconds=30))
-        world.pass_time(timedelta(seconds=15 if second else 1))
+        world.pass_time(timedelta(seconds=wait))
+    deliver(world.book_of(world.processes["steward-1"]), world.settings, postman=world.smtp)
     _rank_again(world)
     world.look()
 

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 from models.engine import open_engine, read_only
 from rasti.clients.mailbox import KIND_HEADER, LEAD_HEADER, NUMBER_HEADER, RECIPIENT_HEADER
 from rasti.ledger.book import Book
+from rasti.ledger.messages import LEASE
 from rasti.rules.programme import Programme
 from rasti.settings import Settings
 from tests.clock import MovableClock
@@ -88,6 +89,8 @@ class World:
     trace: list[str] = field(default_factory=list)
     pending: list[Request] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)  # processes in the middle of a step
+    errors: list[str] = field(default_factory=list)  # what is neither a refusal nor the database's absence
+    unhurried: bool = False  # a long schedule: it shall not run into the end of the programme
     act: Callable[[], None] = lambda: None  # lets somebody do something; set by the schedule
 
     def __post_init__(self) -> None:
@@ -187,13 +190,17 @@ class World:
     def book_of(self, process: Process, actor: str | None = None) -> Book:
         return replace(process.book, actor=actor or process.name, written=[])
 
-    def _meanwhile(self, _process: str) -> None:
+    def _meanwhile(self, process: str) -> None:
+        """Somebody else acts while a process is in the middle of something, for longer perhaps than its claim lasts."""
         self.counts["fault: interleaved"] += 1
+        began = self.clock.now
         self.act()
+        if self.clock.now - began >= LEASE:
+            self.note_fault("slow", process)
 
     def _slow(self) -> None:
         """So slow that the claim on what it is doing runs out."""
-        self.pass_time(timedelta(seconds=61))
+        self.pass_time(LEASE + timedelta(seconds=1))
         with self.at_points._deeper():
             self.act()
 
