@@ -59,14 +59,14 @@ def running_machine(settings: "Settings") -> Iterator[Machine]:
     logs = settings.home.resolve() / "logs"
     with contextlib.ExitStack() as stack:
         mail_port = None if settings.smtp_url else _free_port()
-        environment = _environment(settings, port, api_url, mail_port)
+        environment = _environment(settings, port, mail_port)
         children = Children(environment, logs)
         if mail_port is not None:
             from rasti.clients.mailbox import mail_server
 
             stack.enter_context(mail_server(settings.mailbox, mail_port))
         stack.enter_context(children)
-        children.start("Prefect server", "prefect", "server", "start", "--host", HOST, "--port", str(port))
+        children.start("Prefect server", *server_command(port))
         children.start(STEWARD, "rasti.cli.main", "steward")
         children.start(PORTAL, "rasti.cli.main", "portal", "--host", HOST, "--port", str(portal), together=True)
         os.environ.update(environment)
@@ -83,13 +83,8 @@ def _wait_for_prefect(children: Children, api_url: str) -> None:
     with prefect_api(api_url) as prefect:
         children.until(prefect.is_up, "The Prefect server")
         prefect.make_pool(POOL, WORKER_TYPE)
-    worker = children.start(
-        "Worker",
-        *("prefect", "worker", "start", "--pool", POOL, "--type", WORKER_TYPE, "--name", "rasti"),
-        together=True,
-    )
-    prefect_yaml = str(PROJECT / "prefect.yaml")
-    children.run("Deployments", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", prefect_yaml)
+    worker = children.start("Worker", *worker_command(), together=True)
+    children.run("Deployments", *deploy_command())
     children.until(lambda: "started!" in worker.log.read_text(encoding="utf-8"), "The worker")
 
 
@@ -172,13 +167,26 @@ def _migrate(settings: "Settings") -> None:
         engine.dispose()
 
 
-def _environment(settings: "Settings", port: int, api_url: str, mail_port: int | None) -> dict[str, str]:
+def _environment(settings: "Settings", port: int, mail_port: int | None) -> dict[str, str]:
     """What the processes need to know: absolute paths, and a Prefect of our own that talks to nobody."""
     ours = {
         "RASTI_HOME": str(settings.home.resolve()),
         "RASTI_PROGRAMME": str(settings.programme.resolve()),
-        "PREFECT_HOME": str(settings.home.resolve() / "prefect"),
-        "PREFECT_API_URL": api_url,
+        **prefect_environment(settings.home.resolve(), port),
+    }
+    if mail_port is not None:
+        ours["RASTI_SMTP_URL"] = f"smtp://{HOST}:{mail_port}"
+    password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    if password:
+        ours["PREFECT_API_AUTH_STRING"] = password  # whoever protects the server lets us in
+    return {name: value for name, value in os.environ.items() if name != "PREFECT_PROFILE"} | ours
+
+
+def prefect_environment(home: Path, port: int) -> dict[str, str]:
+    """How a Prefect server of our own, with its database in `home`, has to be, and how everybody finds it."""
+    return {
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_API_URL": f"http://{HOST}:{port}/api",
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_DEFAULT_WORK_POOL_NAME": POOL,
@@ -197,12 +205,21 @@ def _environment(settings: "Settings", port: int, api_url: str, mail_port: int |
         # The deployments' pull step, for a stock worker.
         "PWD": str(Path.cwd()),
     }
-    if mail_port is not None:
-        ours["RASTI_SMTP_URL"] = f"smtp://{HOST}:{mail_port}"
-    password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
-    if password:
-        ours["PREFECT_API_AUTH_STRING"] = password  # whoever protects the server lets us in
-    return {name: value for name, value in os.environ.items() if name != "PREFECT_PROFILE"} | ours
+
+
+def server_command(port: int) -> tuple[str, ...]:
+    """The arguments of `python -m` that start the Prefect server."""
+    return ("prefect", "server", "start", "--host", HOST, "--port", str(port))
+
+
+def worker_command(name: str = "rasti") -> tuple[str, ...]:
+    """The arguments of `python -m` that start a warm worker."""
+    return ("prefect", "worker", "start", "--pool", POOL, "--type", WORKER_TYPE, "--name", name)
+
+
+def deploy_command() -> tuple[str, ...]:
+    """The arguments of `python -m` that apply prefect.yaml."""
+    return ("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(PROJECT / "prefect.yaml"))
 
 
 def _free_port() -> int:

@@ -2,9 +2,10 @@
 
     python -m tests.durability.chaos [--seconds N] [--seed N] [--rate N] [--least N] [--keep]
 
-PostgreSQL, an SMTP server, two stewards and two portals on loopback. Leads arrive at a steady rate while every process
-is killed (-9), stopped and started again. Then faults stop, what is due is done within 90 seconds, and the checker
-reads the witnesses. Exit status 1: an invariant is broken, fewer leads than --least, or somebody was never killed.
+PostgreSQL, an SMTP server, two stewards, two portals, a Prefect server and two warm workers on loopback. Leads arrive
+at a steady rate while every process is killed (-9), stopped and started again. Then faults stop, what is due is done
+within 90 seconds, and the checker reads the witnesses. Exit status 1: an invariant is broken, fewer leads than --least,
+or somebody was never killed.
 """
 
 import argparse
@@ -23,19 +24,22 @@ from random import Random
 import psycopg
 
 from tests.durability.chaos.clients import Api, Caller, Partners, Reader, Sites, guarded
-from tests.durability.chaos.monkey import Monkey, plan
+from tests.durability.chaos.monkey import Monkey, Supervisor, plan
+from tests.durability.chaos.prefect import Prefect
 from tests.durability.chaos.processes import Component, Postgres, free_port, python, wait_for
 from tests.durability.chaos.setting import furnish, write_programme
 from tests.durability.checker import check, complaints, report
-from tests.durability.evidence import Journal, read_evidence
+from tests.durability.evidence import Journal, Row, read_evidence
 
 CALM = 90.0  # seconds after the last fault in which everything that is due has to be done
 SITES, CALLERS = 3, 4
+GRACE = 3.0  # seconds that the guard leaves to Prefect's runs
+RUNS_PER_MINUTE = 60  # a run costs half a second of a processor: nothing depends on them
 
 _WAITING = """
     SELECT (SELECT count(*) FROM message WHERE channel = 'mail' AND state = 'pending' AND not_before <= now())
          + (SELECT count(*) FROM checkpoint JOIN attempt ON attempt.id = checkpoint.attempt_id
-            WHERE verdict IS NULL AND ended_at IS NULL AND due_at < now() - interval '6 seconds')
+            WHERE verdict IS NULL AND ended_at IS NULL AND due_at < now() - interval '8 seconds')
          + (SELECT count(*) FROM violation WHERE acted_at IS NULL)
 """
 
@@ -50,22 +54,31 @@ class Run:
         write_programme(folder / "programme.yaml")
         self.postgres = Postgres(folder, free_port())
         self.smtp_port = free_port()
-        self.components: list[Component] = [self.postgres, self._sink(), *self._ours()]
+        ours = self._settings()
+        self.prefect = Prefect(folder, free_port(), ours)
+        self.components: list[Component] = [
+            *(self.postgres, self._sink(), self.prefect.server),
+            *self._ours(ours | self.prefect.environment),
+            *self.prefect.workers,
+        ]
 
     def _sink(self) -> Component:
         mails = self.folder / "mails.jsonl"
         command = python("tests.durability.chaos.sink", self.smtp_port, mails, self.seed)
         return Component("smtp", "smtp", command, self.folder / "smtp.log", port=self.smtp_port)
 
-    def _ours(self) -> Iterator[Component]:
-        environment = {
+    def _settings(self) -> dict[str, str]:
+        return {
             "RASTI_HOME": str(self.folder / "home"),
             "RASTI_DATABASE_URL": self.postgres.url,
             "RASTI_PROGRAMME": str(self.folder / "programme.yaml"),
             "RASTI_SMTP_URL": f"smtp://127.0.0.1:{self.smtp_port}",
-            "RASTI_GUARD_GRACE": "1",
+            "RASTI_GUARD_GRACE": f"{GRACE:g}",
+            "RASTI_PREFECT_RUNS_PER_MINUTE": f"{RUNS_PER_MINUTE}",
             "RASTI_SECRET_KEY": "a secret of the chaos run, long enough for it",
         }
+
+    def _ours(self, environment: dict[str, str]) -> Iterator[Component]:
         for number in (1, 2):
             name = f"steward-{number}"
             command = python("rasti.cli.main", "steward")
@@ -79,8 +92,10 @@ class Run:
         """Everything: start, chaos, calm."""
         self.postgres.come_up()
         site, tokens = furnish(self.postgres.url, self.folder)
-        for component in self.components[1:]:
-            component.start()
+        self.prefect.come_up()
+        for component in self.components:
+            if not component.is_running:
+                component.start()
         wait_for(self.components)
         acknowledged = Journal(self.folder / "acknowledged.jsonl")
         urls = [f"http://127.0.0.1:{component.port}" for component in self.components if component.kind == "portal"]
@@ -94,7 +109,9 @@ class Run:
         monkey = Monkey(
             plan(self.seed, self.seconds, self.components), self.components, Journal(self.folder / "faults.jsonl")
         )
-        everybody: list[threading.Thread] = [*sites, partners, *callers, reader, monkey]
+        supervisor = Supervisor(self.components, self.stopped)
+        everybody: list[threading.Thread] = [*sites, partners, *callers, reader, monkey, supervisor]
+        began = time.monotonic()
         try:
             guarded(everybody, self.problems.append)
             monkey.join()
@@ -106,6 +123,7 @@ class Run:
             self.stopped.set()
             for thread in everybody:
                 thread.join()
+        self.took = time.monotonic() - began
         self.answers = sum((api.tries for api in apis), Counter[str]())
 
     def _wait_until_done(self, partners: Partners) -> None:
@@ -125,7 +143,7 @@ class Run:
 
 def judge(run: Run, least: int) -> bool:
     """Print what the checker finds and how much went on; whether all of it is as it has to be."""
-    evidence = read_evidence(run.postgres.url, run.folder)
+    evidence = read_evidence(run.postgres.url, run.folder, with_prefect=True)
     findings = check(evidence)
     leads = len({line["source_id"] for line in evidence.acks("lead")})
     numbers = Counter(mail["number"] for mail in evidence.mails)
@@ -138,6 +156,11 @@ def judge(run: Run, least: int) -> bool:
     print(f"seconds until calm      {run.calm:.0f}")
     print(f"{'killed':24}{_counts({c.name: c.kills for c in run.components})}")
     print(f"{'stopped':24}{_counts({c.name: c.stops for c in run.components})}")
+    print(f"{'ended by themselves':24}{_counts({c.name: c.ends for c in run.components if c.ends})}")
+    print(f"{'seconds of CPU':24}{_counts({c.name: round(c.cpu) for c in run.components})}, of {run.took:.0f}")
+    runs = Counter(row["state"] for row in evidence.rows("message") if row["channel"] == "run")
+    print(f"{'runs asked of Prefect':24}{_counts(runs)}")
+    print(f"{'verdicts given by':24}{_counts(_judges(evidence.rows('checkpoint')))}")
     states = Counter(lead["state"] for lead in evidence.rows("lead"))
     print(f"{'leads now':24}{_counts(states)}")
     print(f"{'switches':24}{sum(1 for t in evidence.rows('tenure') if t['end_reason'] == 'violated')}")
@@ -153,6 +176,12 @@ def judge(run: Run, least: int) -> bool:
 
 def _counts(counts: "Counter[str] | dict[str, int]") -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+
+
+def _judges(checkpoints: list[Row]) -> Counter[str]:
+    """Who gave the verdicts; voids are none."""
+    given = (point["judged_by"] for point in checkpoints if point["verdict"] in ("met", "violated"))
+    return Counter("flow runs" if judge.startswith("flow-run:") else judge.partition(":")[0] for judge in given)
 
 
 @contextmanager

@@ -16,8 +16,9 @@ EVERY = {
     "portal": (6, 20),
     "smtp": (8, 30),
     "database": (5, 40),
-    "worker": (10, 30),
-    "prefect": (15, 45),
+    # Each start of these costs seconds of a processor, which is then missing elsewhere.
+    "worker": (20, 60),
+    "prefect": (30, 90),
 }
 
 
@@ -85,3 +86,16 @@ class Monkey(threading.Thread):
         else:
             component.start()
         self.journal.write(at=time.time(), component="nobody", name=component.name, what="back")
+
+
+class Supervisor(threading.Thread):
+    """What a service manager does: starts again whoever has ended by itself, for example for want of a database."""
+
+    def __init__(self, components: Sequence[Component], stopped: threading.Event) -> None:
+        super().__init__(name="supervisor")
+        self.components, self.stopped = components, stopped
+
+    def run(self) -> None:
+        while not self.stopped.wait(1.0):
+            for component in self.components:
+                component.look_after()

@@ -1,11 +1,13 @@
 """The processes of a chaos run: started, killed, stopped for a while, started again."""
 
+import contextlib
 import os
 import pwd
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +15,9 @@ from pathlib import Path
 
 import psycopg
 
-_PATIENCE = 60.0  # seconds until a process has to answer
+from tests.durability.chaos.usage import cpu_seconds, family
+
+_PATIENCE = 120.0  # seconds until a process has to answer
 
 
 def free_port() -> int:
@@ -26,7 +30,7 @@ def free_port() -> int:
 
 @dataclass
 class Component:
-    """One process; its output goes to a file."""
+    """One process and what it starts; its output goes to a file. Two threads lay hands on it: hence a lock."""
 
     name: str
     kind: str
@@ -37,11 +41,15 @@ class Component:
     user: str | None = None
     kills: int = 0
     stops: int = 0
+    ends: int = 0  # how often it ended by itself and was started again
     process: subprocess.Popen[bytes] | None = None
+    _away: bool = field(default=True, init=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
+    _cpu: list[float] = field(default_factory=list, init=False)  # of each of its lives
 
     def start(self) -> None:
         """Start it, after what may be left of the one before is gone."""
-        with self.log.open("ab") as log:
+        with self._lock, self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
                 env=os.environ | self.environment,
@@ -52,26 +60,55 @@ class Component:
                 user=self.user,
                 cwd="/" if self.user else None,
             )
+            self._away = False
+            self._cpu.append(0.0)
 
     def kill(self) -> None:
-        """SIGKILL: it has no say in it."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-        self.kills += 1
+        """SIGKILL, to it and to all it has started: they have no say in it."""
+        with self._lock:
+            assert self.process is not None
+            self._away = True
+            self.kills += self.is_running
+            self._signal(signal.SIGKILL)
+            self.process.wait()
 
     def stop(self) -> None:
         """SIGSTOP: it neither works nor notices."""
-        self._signal(signal.SIGSTOP)
-        self.stops += 1
+        with self._lock:
+            self.stops += self.is_running
+            self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
         self._signal(signal.SIGCONT)
 
+    def look_after(self) -> bool:
+        """Start it again if it has ended by itself, as a service manager does; whether it had."""
+        with self._lock:
+            ended = not self._away and not self.is_running
+            if ended:
+                self.ends += 1
+                self.start()
+            else:
+                self._note_usage()
+            return ended
+
     def _signal(self, number: int) -> None:
-        assert self.process is not None
-        if self.process.poll() is None:
-            self.process.send_signal(number)
+        with self._lock:
+            if self.process is None or self.process.poll() is not None:
+                return
+            self._note_usage()
+            for pid in family(self.process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
+    def _note_usage(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self._cpu[-1] = cpu_seconds(family(self.process.pid))
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time, of all its lives, as last looked at."""
+        return sum(self._cpu)
 
     @property
     def is_running(self) -> bool:
@@ -88,14 +125,18 @@ class Component:
             return False
 
     def end(self) -> None:
-        """The end of the run: no test is left behind."""
-        if self.process is not None and self.process.poll() is None:
+        """The end of the run: nothing is left behind."""
+        with self._lock:
+            self._away = True
+            if not self.is_running:
+                return
+            assert self.process is not None
             self.go_on()
             self.process.terminate()
             try:
                 self.process.wait(timeout=10)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                self._signal(signal.SIGKILL)
                 self.process.wait()
 
 
@@ -130,17 +171,6 @@ class Postgres(Component):
     @property
     def url(self) -> str:
         return f"postgresql+psycopg://rasti@127.0.0.1:{self.port}/postgres"
-
-    def kill(self) -> None:
-        """The whole server at once, as when the machine's memory runs out: the postmaster and its children."""
-        assert self.process is not None
-        children = _children(self.process.pid)
-        super().kill()
-        for pid in children:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
 
     def answers(self) -> bool:
         try:
@@ -190,15 +220,3 @@ def _unprivileged() -> str | None:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
-
-
-def _children(parent: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == parent:
-            found.append(int(stat.parent.name))
-    return found
