@@ -29,6 +29,10 @@ FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(minutes=15)
 MOST_TRIES = 25  # with these delays about five hours
 
+# Mail that has waited for so long gets its turn: a third of a batch, however many lead mails are due (a welcome has to
+# go out within 10 minutes, R11).
+PATIENCE = timedelta(seconds=5)
+
 # A lead's clock waits for its mail, the client for the welcome (R10, R11), somebody at a screen for the link to sign
 # in; everything else waits for them.
 _URGENCY = case(
@@ -61,16 +65,21 @@ def claim(
     limit: int = 10,
     lease: timedelta = LEASE,
 ) -> list[Claim]:
-    """Take up to `limit` messages that are due, the most urgent first; two claimants never get the same one."""
+    """Take up to `limit` messages that are due, the most urgent first; two claimants never get the same one.
+
+    A full batch keeps a third of its places for the less urgent ones that have waited long.
+    """
     if only is not None and not only:
         return []
     with book.write() as tx:
         due = _due(tx.now, channel)
         if only is not None:
             due = and_(due, col(Message.id).in_(only))
-        # SKIP LOCKED: on PostgreSQL claimants do not wait for each other (SQLite has one writer anyway).
-        found = select(Message).where(due).order_by(_URGENCY, col(Message.not_before), col(Message.id)).limit(limit)
-        messages: list[Message] = tx.all(found.with_for_update(skip_locked=True))
+        messages = _first(tx, due, _URGENCY, limit=limit)
+        if len(messages) == limit and messages[-1].kind is MessageKind.LEAD:
+            waited = and_(due, col(Message.kind) != MessageKind.LEAD, col(Message.not_before) <= tx.now - PATIENCE)
+            patient = _first(tx, waited, limit=limit // 3)
+            messages[limit - len(patient) :] = patient
         until = tx.now + lease
         tx.session.execute(
             update(Message)
@@ -166,6 +175,13 @@ def revive(book: Book, message_id: int) -> bool:
         tx.audit(Event.MESSAGE_REVIVED, lead_id=lead_id, message=message_id, kind=kind.value)
         tx.sent.append(message_id)
         return True
+
+
+def _first(tx: Tx, condition: ColumnElement[bool], *order: ColumnElement[Any], limit: int) -> list[Message]:
+    """The first messages in an order, locked. On PostgreSQL claimants skip what others have locked (SKIP LOCKED) and do
+    not wait for each other; SQLite has one writer anyway."""
+    found = select(Message).where(condition).order_by(*order, col(Message.not_before), col(Message.id)).limit(limit)
+    return tx.all(found.with_for_update(skip_locked=True))
 
 
 def _due(now: datetime, channel: Channel) -> ColumnElement[bool]:

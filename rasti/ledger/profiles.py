@@ -51,9 +51,13 @@ def profile_of(book: Book, partner: str) -> Profile:
 
 def profile_within(tx: Tx, partner: str) -> Profile:
     """A partner's profile, in an open transaction."""
-    answers = tx.session.get(PartnerProfile, partner) or PartnerProfile(partner_code=partner, updated_at=tx.now)
     names = tx.all(select(col(Certificate.file_name)).where(col(Certificate.partner_code) == partner))
-    return Profile(answers, names[0] if names else None)
+    return Profile(answers_within(tx, partner), names[0] if names else None)
+
+
+def answers_within(tx: Tx, partner: str) -> PartnerProfile:
+    """What a partner's profile says, in an open transaction; empty if they wrote none."""
+    return tx.session.get(PartnerProfile, partner) or PartnerProfile(partner_code=partner, updated_at=tx.now)
 
 
 def change_profile(book: Book, partner: str, body: ProfileBody) -> list[str]:

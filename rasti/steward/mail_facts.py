@@ -24,7 +24,7 @@ from models import (
 from rasti.i18n import translator
 from rasti.ledger.attempts import checkpoints_of, open_attempt, rules_of
 from rasti.ledger.book import Tx
-from rasti.ledger.profiles import certificate_within, profile_within
+from rasti.ledger.profiles import answers_within, certificate_within
 from rasti.ledger.sign_in import link_token
 from rasti.rules.call_window import CallWindow
 from rasti.rules.kinds import CheckpointKind, MessageKind
@@ -129,7 +129,7 @@ def _welcome(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG0
     if attempt is not None:
         certificate = certificate_within(tx, attempt.partner_code)
         facts["caller"] = tx.session.get_one(Partner, attempt.partner_code).name
-        facts["about"] = profile_within(tx, attempt.partner_code).answers
+        facts["about"] = answers_within(tx, attempt.partner_code)
         facts["attachments"] = [certificate] if certificate else []
     return client.email, facts
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from email.message import EmailMessage
 from typing import Protocol
 
-from models import Message
+from models import Attempt, Message
 from rasti.clients.mailbox import Mailbox
 from rasti.clients.smtp import Delayed, Rejected, SmtpAddress, SmtpServer
 from rasti.errors import Unavailable
@@ -83,6 +83,8 @@ def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> boo
             if tx.now >= claim.until:
                 return False  # earlier mail of the batch took so long that another relay may have this one
             message = tx.session.get_one(Message, claim.id)
+            # Held until the mail is made: a session forgets what nobody holds, and would read it again and again.
+            _attempt = tx.session.get(Attempt, message.attempt_id) if message.attempt_id else None
             mail = compose(tx, message, settings) if still_holds(tx, message) else None
     except Unavailable:
         raise  # the database: the claim will expire

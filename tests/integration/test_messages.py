@@ -110,6 +110,19 @@ def test_lead_mails_are_claimed_first_then_welcomes(book: Book) -> None:
     assert len(kinds) == 6
 
 
+def test_in_a_rush_of_lead_mails_the_welcomes_get_their_turn(book: Book, clock: MovableClock) -> None:
+    add_cast(book)
+    won_month(book)
+    for number in range(40):
+        arrive(book, number)
+    assert {claim.kind for claim in messages.claim(book, "one", limit=10)} == {MessageKind.LEAD}
+    clock.advance(seconds=10)
+    kinds = [claim.kind for claim in messages.claim(book, "two", limit=30)]
+    assert kinds[:20] == [MessageKind.LEAD] * 20
+    assert MessageKind.LEAD not in kinds[20:]
+    assert MessageKind.WELCOME in kinds[20:]  # the oldest first, whatever they are
+
+
 def test_the_delivery_of_a_leads_mail_starts_its_clock(book: Book, clock: MovableClock) -> None:
     """D11, R10."""
     won_month(book)
