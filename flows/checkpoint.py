@@ -5,13 +5,14 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.fallback import fallback
+from rasti.steward.run_limits import TIMEOUTS
 from rasti.steward.run_names import KIND_WORDS, checkpoint_name, fallback_name, lead_tag
 from tasks.artifacts import show_lead
 from tasks.leads import judge
 from tasks.naming import name_run
 
 
-@flow(persist_result=False, timeout_seconds=120)
+@flow(persist_result=False, timeout_seconds=TIMEOUTS["checkpoint"])
 def checkpoint(checkpoint_id: int) -> State[None]:
     """Judge whether the client was reached in time (R12). A violation moves the leads to the next partner (R13).
 

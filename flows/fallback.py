@@ -4,13 +4,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from rasti.steward.run_limits import TIMEOUTS
 from rasti.steward.run_names import fallback_name
 from tasks.artifacts import show_fallback
 from tasks.leads import fall_back, hand_over_waiting
 from tasks.naming import name_run
 
 
-@flow(persist_result=False, timeout_seconds=120)
+@flow(persist_result=False, timeout_seconds=TIMEOUTS["fallback"])
 def fallback(violation_id: int) -> State[None]:
     """Switch the leads to the partner next in the ranking, if the violation calls for it, and hand over what waits.
 

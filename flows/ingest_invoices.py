@@ -5,12 +5,13 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from rasti.steward.run_limits import TIMEOUTS
 from rasti.steward.run_names import ingest_name
 from tasks.invoices import Ingested, ingest_new
 from tasks.naming import name_run
 
 
-@flow(name="ingest-invoices", persist_result=False, timeout_seconds=3600)
+@flow(name="ingest-invoices", persist_result=False, timeout_seconds=TIMEOUTS["ingest-invoices"])
 def ingest_invoices() -> State[None]:
     """Read the registers that were dropped into the sources; each is moved to done or refused, with a report."""
     ingested = ingest_new()

@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
+from rasti.steward.run_limits import TIMEOUTS
 from rasti.steward.run_names import ranking_name
 from tasks.artifacts import missing_text, show_activation, show_ranking
 from tasks.invoices import ingest_new
@@ -18,7 +19,7 @@ from tasks.ranking import publish as publish_month
 MonthText = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", examples=["2019-08"], title="YYYY-MM")]
 
 
-@flow(name="monthly-ranking", persist_result=False, timeout_seconds=3600)
+@flow(name="monthly-ranking", persist_result=False, timeout_seconds=TIMEOUTS["monthly-ranking"])
 def monthly_ranking(
     month: MonthText | None = None,
     publish: bool = False,

@@ -5,12 +5,13 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from rasti.steward.run_limits import TIMEOUTS
 from rasti.steward.run_names import sweep_name
 from tasks.guard import sweep as sweep_once
 from tasks.naming import name_run
 
 
-@flow(persist_result=False, timeout_seconds=280)
+@flow(persist_result=False, timeout_seconds=TIMEOUTS["sweep"])
 def sweep() -> State[None]:
     """One round of relay and guard, with a report of what the normal path had left undone."""
     report = sweep_once().as_json()

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,9 +18,13 @@ NAMES = ("lead", "checkpoint", "fallback", "monthly-ranking")
 
 @dataclass
 class FakePrefect:
-    """Runs by id; `down` refuses every connection, `busy` answers 503 so many times, `deployed` False knows nothing."""
+    """Runs by id; `now` is its clock.
+
+    `down` refuses every connection, `busy` answers 503 so many times, `deployed` False knows nothing.
+    """
 
     runs: dict[UUID, dict[str, Any]] = field(default_factory=dict)
+    now: datetime = datetime(2019, 9, 2, 7, tzinfo=UTC)
     down: bool = False
     busy: int = 0
     deployed: bool = True
@@ -68,8 +74,13 @@ class FakePrefect:
             return self._create(path, body)
         if path.endswith("/create_flow_run"):
             run = body | {"id": str(uuid4()), "name": "run", "state_type": "SCHEDULED", "state_name": "Scheduled"}
+            run["deployment"] = path.split("/")[1]
             self.runs[UUID(run["id"])] = run
             return httpx.Response(201, json=run)
+        if path.endswith("/set_state"):
+            return self._set_state(UUID(path.split("/")[1]), body["state"])
+        if path == "flow_runs/filter" and "flows" in body:
+            return self._of_flows(body)
         wanted = [self.runs[UUID(id)] for id in body["flow_runs"]["id"]["any_"] if UUID(id) in self.runs]
         if path == "flow_runs/filter":
             return httpx.Response(200, json=wanted)
@@ -80,6 +91,24 @@ class FakePrefect:
             del self.runs[UUID(id)]
         return httpx.Response(200, json={"deleted": scheduled})
 
+    def take(self, run_id: UUID, state: str) -> None:
+        """A worker takes a run: it is Pending or Running from now on."""
+        self.runs[run_id] |= {"state_type": state, "state": {"type": state, "timestamp": self.now.isoformat()}}
+
+    def _of_flows(self, body: dict[str, Any]) -> httpx.Response:
+        names = body["flows"]["name"]["any_"]
+        deployments = {str(id) for name, id in self._deployments.items() if name in names}
+        states = body["flow_runs"]["state"]["type"]["any_"]
+        found = [run for run in self.runs.values() if run["deployment"] in deployments and run["state_type"] in states]
+        return httpx.Response(200, json=found, headers={"date": format_datetime(self.now, usegmt=True)})
+
+    def _set_state(self, run_id: UUID, state: dict[str, Any]) -> httpx.Response:
+        run = self.runs[run_id]
+        if run["state_type"] not in ("PENDING", "RUNNING"):
+            return httpx.Response(200, json={"status": "ABORT"})
+        run |= {"state_type": state["type"], "state": state}
+        return httpx.Response(200, json={"status": "ACCEPT"})
+
     def _create(self, path: str, body: list[dict[str, Any]]) -> httpx.Response:
         if UUID(path.split("/")[1]) not in self._deployments.values():
             return httpx.Response(404)
@@ -87,7 +116,8 @@ class FakePrefect:
         results = []
         for new in body:
             known = [run for run in self.runs.values() if run["idempotency_key"] == new["idempotency_key"]]
-            run = known[0] if known else new | {"id": str(uuid4()), "state_type": "SCHEDULED"}
+            fresh = {"id": str(uuid4()), "state_type": "SCHEDULED", "deployment": path.split("/")[1]}
+            run = known[0] if known else new | fresh
             self.runs[UUID(run["id"])] = run
             results.append({"flow_run_id": run["id"], "status": "CREATED"})
         return httpx.Response(200, json={"results": results})

@@ -5,7 +5,8 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +17,7 @@ from rasti.errors import Unavailable
 MOST_CREATED = 100  # a call of create_flow_run/bulk
 MOST_FOUND = 200  # a page of flow_runs/filter
 MOST_DELETED = 50  # a call of flow_runs/bulk_delete
+UNFINISHED = ["PENDING", "RUNNING"]
 BUSY_PAUSES = (0.2, 0.5, 1.0)  # seconds; Prefect on SQLite says 503 while another has the one write lock
 TIMEOUT = httpx.Timeout(20.0, connect=2.0)
 QUICK = httpx.Timeout(1.0)  # for somebody who waits at a page
@@ -39,6 +41,15 @@ class NewRun:
     tags: tuple[str, ...]
     idempotency_key: str
     due: datetime
+
+
+@dataclass(frozen=True)
+class UnfinishedRun:
+    """A run that some worker has taken, and how long it has been Pending or Running, by the server's own clock."""
+
+    id: UUID
+    name: str
+    lasts: timedelta
 
 
 class PrefectApi:
@@ -144,6 +155,27 @@ class PrefectApi:
             body = {"flow_runs": {"id": {"any_": [str(id) for id in part]}}, "limit": MOST_FOUND}
             yield from self._call("POST", "flow_runs/filter", body)
 
+    def unfinished(self, flows: Sequence[str]) -> list[UnfinishedRun]:
+        """The runs of these flows that are Pending or Running, the oldest first, at most 200."""
+        body = {
+            "flows": {"name": {"any_": list(flows)}},
+            "flow_runs": {"state": {"type": {"any_": UNFINISHED}}},
+            "sort": "EXPECTED_START_TIME_ASC",
+            "limit": MOST_FOUND,
+        }
+        response = self._answer("POST", "flow_runs/filter", body)
+        now = parsedate_to_datetime(response.headers["date"])
+        return [
+            UnfinishedRun(UUID(run["id"]), run["name"], now - datetime.fromisoformat(run["state"]["timestamp"]))
+            for run in response.json()
+        ]
+
+    def crash(self, run: UnfinishedRun, *, why: str) -> bool:
+        """Say of a run that it crashed, which frees what it held of its deployment's limit; False: it had ended."""
+        state = {"type": "CRASHED", "name": "Crashed", "message": why}
+        answer = self._call("POST", f"flow_runs/{run.id}/set_state", {"state": state})
+        return bool(answer["status"] == "ACCEPT")
+
     def delete_scheduled(self, ids: Collection[UUID]) -> int:
         """Delete those of these runs that have not begun; how many there were."""
         deleted = 0
@@ -159,6 +191,13 @@ class PrefectApi:
         return deleted
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
+        response = self._answer(method, path, body)
+        try:
+            return response.json() if response.content else None
+        except ValueError as error:
+            raise self._unreachable(error) from error
+
+    def _answer(self, method: str, path: str, body: object) -> httpx.Response:
         try:
             response = self._http.request(method, path, json=body)
             for pause in BUSY_PAUSES:
@@ -166,8 +205,7 @@ class PrefectApi:
                     break
                 time.sleep(pause)
                 response = self._http.request(method, path, json=body)
-            response.raise_for_status()
-            return response.json() if response.content else None
+            return response.raise_for_status()
         except httpx.HTTPStatusError as error:
             if error.response.status_code == httpx.codes.NOT_FOUND and "deployments/" in path:
                 raise Unavailable(
@@ -181,10 +219,13 @@ class PrefectApi:
                 path=path,
                 status=error.response.status_code,
             ) from error
-        except (httpx.HTTPError, ValueError) as error:
-            raise Unavailable(
-                "Prefect at {url} cannot be reached: {why}.", url=self._http.base_url, why=error or type(error).__name__
-            ) from error
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> Unavailable:
+        return Unavailable(
+            "Prefect at {url} cannot be reached: {why}.", url=self._http.base_url, why=error or type(error).__name__
+        )
 
 
 @contextmanager

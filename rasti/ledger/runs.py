@@ -21,6 +21,10 @@ from rasti.rules.kinds import CheckpointKind, MessageKind, MessageState
 # A run that records a violation acts on it itself; another run for it is created only if that did not happen.
 OWN_FALLBACK = timedelta(seconds=5)
 
+# Runs of verdicts given before that are left to a worker, which finds nothing to do: they are in Prefect only if it was
+# away for longer.
+RECENT = timedelta(days=7)
+
 _TRY = "try"  # in a message's data: how often its run was found missing
 
 
@@ -102,9 +106,12 @@ def runs_of_open_checkpoints(book: Book, *, after: CreatedRun | None, limit: int
 
 
 def runs_of_decided_checkpoints(book: Book, *, limit: int) -> list[CreatedRun]:
-    """Runs that are still to come though the verdict is there."""
+    """Runs whose verdict another gave, of late: those still to come, and those that are late, have nothing to do."""
     with book.read() as tx:
-        decided = and_(col(Checkpoint.verdict).is_not(None), col(Checkpoint.due_at) > tx.now)
+        by_its_run = literal("flow-run:") + col(Message.external_id)
+        decided = and_(
+            col(Checkpoint.judged_at) > tx.now - RECENT, col(Checkpoint.judged_by).is_distinct_from(by_its_run)
+        )
         rows = tx.session.execute(_created_runs().where(decided).limit(limit)).all()
         return [CreatedRun(due_at, message_id, UUID(run_id)) for due_at, message_id, run_id in rows]
 

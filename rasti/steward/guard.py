@@ -123,7 +123,7 @@ def _keep_runs(book: Book, settings: Settings) -> None:
     if settings.prefect_api_url is None:
         return
     from rasti.clients.prefect import prefect_api
-    from rasti.steward.runs import create_runs, delete_decided_runs, recreate_missing_runs
+    from rasti.steward.runs import crash_dead_runs, create_runs, delete_decided_runs, recreate_missing_runs
 
     try:
         with prefect_api(settings.prefect_api_url) as prefect:
@@ -131,5 +131,6 @@ def _keep_runs(book: Book, settings: Settings) -> None:
             recreate_missing_runs(book, prefect)
             create_runs(book, prefect)
             delete_decided_runs(book, prefect)
+            crash_dead_runs(book, prefect)
     except RastiError as error:
         log("prefect.unavailable", level=logging.WARNING, why=error)

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from rasti.clients.prefect import MOST_CREATED, NewRun, PrefectApi, prefect_api
 from rasti.errors import RastiError, Unavailable
@@ -15,6 +16,7 @@ from rasti.ledger.runs import CreatedRun, WantedRun
 from rasti.logs import log
 from rasti.rules.kinds import Channel, MessageKind
 from rasti.settings import Settings
+from rasti.steward.run_limits import TIMEOUTS
 from rasti.steward.run_names import checkpoint_name, fallback_name, lead_name, lead_tag
 
 _DEPLOYMENTS = {
@@ -23,10 +25,14 @@ _DEPLOYMENTS = {
     MessageKind.RUN_FALLBACK: "fallback",
 }
 
+_DEAD = "Its worker has not been heard of for longer than the run may take."
+
 POLL = 0.5  # seconds between two looks at the outbox
 CHECK_EVERY = 15.0  # seconds between two comparisons with what Prefect has
 LONGEST_PAUSE = 15.0  # seconds between two tries while Prefect cannot be reached
 COMPARED = 1000  # runs a comparison
+BURIED_EVERY = 60.0  # seconds between two looks for runs whose worker is dead
+MARGIN = timedelta(minutes=5)  # beyond a flow's timeout, for one that is slow to end
 
 
 @dataclass
@@ -60,7 +66,8 @@ def keep_runs(book: Book, settings: Settings, stop: threading.Event) -> None:
     """The steward's loop for Prefect; returns when `stop` is set, or at once if no Prefect is configured."""
     if settings.prefect_api_url is None:
         return
-    pace, cursor, pause, next_check = Pace(settings.prefect_runs_per_minute), Cursor(), POLL, 0.0
+    pace, cursor, pause = Pace(settings.prefect_runs_per_minute), Cursor(), POLL
+    next_check = next_burial = 0.0
     with prefect_api(settings.prefect_api_url) as prefect:
         while not stop.wait(pause):
             try:
@@ -69,6 +76,9 @@ def keep_runs(book: Book, settings: Settings, stop: threading.Event) -> None:
                     delete_decided_runs(book, prefect)
                     recreate_missing_runs(book, prefect, cursor)
                     next_check = time.monotonic() + CHECK_EVERY
+                if time.monotonic() >= next_burial:
+                    crash_dead_runs(book, prefect)
+                    next_burial = time.monotonic() + BURIED_EVERY
                 pause = POLL
             except RastiError as error:
                 pause = min(max(pause * 2, 1.0), LONGEST_PAUSE)
@@ -139,6 +149,27 @@ def delete_decided_runs(book: Book, prefect: PrefectApi) -> int:
     book.reach("runs.after_delete")
     runs.forget(book, decided)
     return deleted
+
+
+def crash_dead_runs(book: Book, prefect: PrefectApi, *, margin: timedelta = MARGIN) -> int:
+    """Tell Prefect which runs have died with their worker: taken, and long beyond their timeout; how many.
+
+    Nobody else does. Their work is the guard's already, but Prefect would show them as running for ever and, when it
+    was started anew since then, keep their place in a deployment's limit: no month would be ranked any more.
+    """
+    dead = 0
+    for timeout in sorted(set(TIMEOUTS.values())):
+        flows = [flow for flow, its in TIMEOUTS.items() if its == timeout]
+        for run in prefect.unfinished(flows):
+            if run.lasts <= timedelta(seconds=timeout) + margin:
+                continue
+            book.reach("runs.before_crash")
+            crashed = prefect.crash(run, why=_DEAD)
+            book.reach("runs.after_crash")
+            if crashed:
+                log("prefect.run_dead", level=logging.WARNING, run=run.id, name=run.name)
+                dead += 1
+    return dead
 
 
 def _new_run(run: WantedRun) -> NewRun:

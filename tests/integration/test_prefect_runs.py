@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
+from uuid import UUID
 
 import pytest
 from sqlalchemy import update
@@ -16,9 +17,12 @@ from rasti.ledger.fallback import fall_back
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.rules.kinds import Channel, MessageKind, MessageState
 from rasti.settings import Settings
+from rasti.steward.run_limits import TIMEOUTS
 from rasti.steward.runs import (
+    MARGIN,
     Cursor,
     Pace,
+    crash_dead_runs,
     create_runs,
     delete_decided_runs,
     keep_runs,
@@ -218,6 +222,82 @@ def test_runs_of_decided_checkpoints_are_deleted_once(book: Book, clock: Movable
     assert [run["name"] for run in prefect.runs.values()] == [f"lead {lead} · hand over"]
     assert delete_decided_runs(book, prefect.api()) == 0
     assert recreate_missing_runs(book, prefect.api()) == 0
+
+
+def test_a_late_run_whose_verdict_another_gave_is_deleted(book: Book, clock: MovableClock) -> None:
+    """However many were late at once: none of them keeps a worker busy for nothing."""
+    won_month(book)
+    lead = lead_in_work(book)
+    prefect = FakePrefect()
+    create_runs(book, prefect.api())
+    clock.advance(hours=1, seconds=31)
+    judge_all(book, actor="guard")
+    assert delete_decided_runs(book, prefect.api()) == 1
+    assert prefect.named(f"lead {lead} · 1 hour") == []
+    assert delete_decided_runs(book, prefect.api()) == 0
+
+
+def test_a_run_that_gave_its_verdict_is_kept(book: Book, clock: MovableClock) -> None:
+    won_month(book)
+    lead = lead_in_work(book)
+    prefect = FakePrefect()
+    create_runs(book, prefect.api())
+    (run,) = prefect.named(f"lead {lead} · 1 hour")
+    clock.advance(hours=1, seconds=1)
+    judge_all(book, actor=f"flow-run:{run['id']}")
+    assert delete_decided_runs(book, prefect.api()) == 0
+    assert prefect.named(f"lead {lead} · 1 hour") == [run]
+
+
+def test_a_run_that_has_begun_is_not_deleted(book: Book, clock: MovableClock) -> None:
+    won_month(book)
+    lead = lead_in_work(book)
+    prefect = FakePrefect()
+    create_runs(book, prefect.api())
+    (run,) = prefect.named(f"lead {lead} · 1 hour")
+    prefect.take(UUID(run["id"]), "PENDING")
+    clock.advance(hours=1, seconds=31)
+    judge_all(book, actor="guard")
+    assert delete_decided_runs(book, prefect.api()) == 0
+    assert prefect.named(f"lead {lead} · 1 hour") == [run]
+
+
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING"])
+def test_a_run_beyond_its_timeout_has_died_with_its_worker(book: Book, state: str) -> None:
+    won_month(book)
+    lead = lead_in_work(book)
+    prefect = FakePrefect()
+    create_runs(book, prefect.api())
+    (run,) = prefect.named(f"lead {lead} · hand over")
+    night = prefect.api().start_run("monthly-ranking", {})
+    for taken in (UUID(run["id"]), night):
+        prefect.take(taken, state)
+    prefect.now += timedelta(seconds=120) + MARGIN
+    assert crash_dead_runs(book, prefect.api()) == 0
+    prefect.now += timedelta(seconds=1)
+    assert crash_dead_runs(book, prefect.api()) == 1
+    assert (run["state_type"], prefect.runs[night]["state_type"]) == ("CRASHED", state)
+    prefect.now += timedelta(hours=1)  # the month may take an hour
+    assert crash_dead_runs(book, prefect.api()) == 1
+    assert crash_dead_runs(book, prefect.api()) == 0
+
+
+def test_only_a_run_that_was_taken_can_be_dead(book: Book) -> None:
+    won_month(book)
+    lead_in_work(book)
+    prefect = FakePrefect()
+    create_runs(book, prefect.api())
+    prefect.now += timedelta(days=30)
+    assert crash_dead_runs(book, prefect.api()) == 0
+
+
+@pytest.mark.parametrize("name", TIMEOUTS)
+def test_every_flow_ends_by_itself_in_the_time_it_is_given(name: str) -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    module = name.replace("-", "_")
+    flow = load_flow_from_entrypoint(f"flows.{module}.{module}", use_placeholder_flow=False)
+    assert (flow.name, flow.timeout_seconds) == (name, TIMEOUTS[name])
 
 
 def test_a_message_that_makes_no_sense_stops_no_other(book: Book) -> None:

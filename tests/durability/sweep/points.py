@@ -23,6 +23,7 @@ SIDE_EFFECTS = {
     "post.send": "mail",
     "prefect.create_runs": "runs",
     "prefect.delete_scheduled": "runs",
+    "prefect.crash": "runs",
     "settle": "register",
 }
 

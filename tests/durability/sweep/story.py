@@ -34,7 +34,7 @@ from rasti.rules.month import Month
 from rasti.settings import Settings
 from rasti.steward.guard import guard_round
 from rasti.steward.relay import deliver
-from rasti.steward.runs import create_runs, delete_decided_runs, recreate_missing_runs
+from rasti.steward.runs import crash_dead_runs, create_runs, delete_decided_runs, recreate_missing_runs
 from tasks.invoices import ingest_file
 from tests.builders import FIRST_CALL, contact_data, invoice_row, lead_data, register
 from tests.clock import moscow
@@ -149,6 +149,20 @@ def run_is_deleted(life: Life) -> None:
     life.prefect(lambda book, api: create_runs(book, api))
 
 
+def worker_is_dead(life: Life) -> None:
+    """A worker took a run and was not heard of again; it is long beyond its timeout."""
+    server = StoredPrefect(life.folder)
+    run = next(iter(server.runs))
+    if server.runs[run]["state_type"] == "SCHEDULED":
+        server.take(run, "RUNNING")
+    server.now += timedelta(hours=1)
+    api = server.api()
+    try:
+        crash_dead_runs(life.book, api)
+    finally:
+        api.close()
+
+
 def dead_mail_is_revived(life: Life) -> None:
     with life.book.read() as tx:
         dead = tx.all(select(Message.id).where(col(Message.state) == MessageState.DEAD))
@@ -219,6 +233,7 @@ STORY: list[tuple[str, Callable[[Life], object]]] = [
     ("2019-09-02 10:50", Life.relay),  # reminders: void where the call was made
     ("2019-09-02 10:51", lambda life: correct_client(life.book, 5, parse_contacts(CORRECTED), reason=WHY)),
     ("2019-09-02 10:52", run_is_deleted),
+    ("2019-09-02 10:53", worker_is_dead),
     ("2019-09-02 11:30", lead_is_violated),
     ("2019-09-02 11:31", Life.relay),
     ("2019-09-02 11:32", lambda life: life.prefect(lambda book, api: create_runs(book, api))),
