@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ class NewRun:
     The same idempotency key gives the run that exists, also a failed one: a new try needs a new key.
     """
 
-    parameters: dict[str, int]
+    parameters: Mapping[str, object]
     name: str
     tags: tuple[str, ...]
     idempotency_key: str
@@ -111,7 +111,7 @@ class PrefectApi:
             {
                 "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": run.due.isoformat()}},
                 "name": run.name,
-                "parameters": run.parameters,
+                "parameters": dict(run.parameters),
                 "tags": list(run.tags),
                 "idempotency_key": run.idempotency_key,
                 # The deployment's schema asks for nothing that we do not know to be right.

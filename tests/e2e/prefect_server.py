@@ -1,7 +1,9 @@
 """A real Prefect server, with workers, for tests: own port, own folder, own database."""
 
 import os
+import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ import httpx
 
 from rasti.cli.processes import Child, Children
 from rasti.clients.prefect import PrefectApi
+from tests.e2e.halting import Halt
 from tests.e2e.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,10 +57,17 @@ class PrefectServer:
         self.processes.stop()
         self._server = None
 
+    def kill(self) -> None:
+        """As when the power goes."""
+        assert self._server is not None
+        kill(self._server)
+        self.stop()
+
     def delete_database(self) -> None:
         """Everything Prefect knew is gone."""
         for file in self.folder.glob("prefect.db*"):
             file.unlink()
+        self.api.close()
         self.api = PrefectApi(self.url)
 
     def deploy(self, *names: str, pool: str = POOL, kind: str = "rasti-warm") -> None:
@@ -73,11 +83,13 @@ class PrefectServer:
         processes.run(name, "prefect", *arguments)
 
     @contextmanager
-    def worker(self, home: Path, *, pool: str = POOL, kind: str = "rasti-warm") -> Iterator[Child]:
-        """A worker for the rasti that lives in `home`."""
+    def worker(
+        self, home: Path, *, pool: str = POOL, kind: str = "rasti-warm", halt: Halt | None = None, name: str = "worker"
+    ) -> Iterator[Child]:
+        """A worker for the rasti that lives in `home`; `halt` holds one of its runs somewhere."""
         environment = self.environment | {"RASTI_HOME": str(home), "RASTI_PROGRAMME": str(home / "programme.yaml")}
-        with Children(environment, home / "logs") as processes:
-            worker = processes.start("worker", "prefect", "worker", "start", "--pool", pool, "--type", kind)
+        with Children(environment | (halt.environment if halt else {}), home / "logs") as processes:
+            worker = processes.start(name, "prefect", "worker", "start", "--pool", pool, "--type", kind)
             processes.until(lambda: "started!" in worker.log.read_text(), "the worker")
             yield worker
 
@@ -98,6 +110,14 @@ class PrefectServer:
         """One call of the API."""
         return self._call("POST", path, body)
 
+    def patch(self, path: str, body: object) -> Any:
+        """One call of the API that changes something."""
+        return self._call("PATCH", path, body)
+
+    def delete(self, path: str) -> None:
+        """One call of the API that deletes something."""
+        self._call("DELETE", path, None)
+
     def _call(self, method: str, path: str, body: object) -> Any:
         """One call of the API; while SQLite's one writer is somebody else, again."""
 
@@ -105,7 +125,8 @@ class PrefectServer:
             response = httpx.request(method, f"{self.url}/{path}", json=body, timeout=30)
             return None if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else response
 
-        return eventually(answer, what=path).raise_for_status().json()
+        response = eventually(answer, what=path).raise_for_status()
+        return response.json() if response.content else None
 
     def artifact(self, key: str) -> dict[str, Any]:
         """The newest artifact under a key."""
@@ -116,11 +137,21 @@ class PrefectServer:
         """A run's state type; empty: there is no such run."""
         return next((run["state_type"] for run in self.api.runs([UUID(str(run_id))])), "")
 
+    def state_name(self, run_id: object) -> str:
+        """A run's state as it is shown; empty: there is no such run."""
+        return next((run["state_name"] for run in self.api.runs([UUID(str(run_id))])), "")
+
     def finished(self, run_id: object, *, seconds: float = 60) -> dict[str, Any]:
         """A run when it has ended."""
         ended = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
         eventually(lambda: self.run_state(run_id) in ended, seconds=seconds, what=f"run {run_id} has ended")
         return next(iter(self.api.runs([UUID(str(run_id))])))
+
+
+def kill(child: Child) -> None:
+    """SIGKILL for a process and whatever it has started."""
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait_or_kill(time.monotonic() + 10)
 
 
 def free_port() -> int:

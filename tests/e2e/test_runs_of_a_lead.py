@@ -1,23 +1,18 @@
 """A lead's runs in Prefect: the normal path to a verdict and to the fallback (D11-D13)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
 from sqlmodel import col, select
 
-from models import Checkpoint, Message, Tenure, Violation
-from rasti.ledger.book import Book
-from rasti.ledger.leads import receive_lead
-from rasti.ledger.tenures import activate, switch_holder
-from rasti.rules.bodies import parse_lead
-from rasti.rules.kinds import MessageKind
+from models import Tenure, Violation
 from rasti.steward.guard import guard_round
 from rasti.steward.relay import deliver
 from rasti.steward.runs import create_runs, delete_decided_runs
-from tests.builders import CAST, SECOND, WINNER, add_cast, lead_data, open_attempt, publish_places
-from tests.e2e.conftest import LAST_MONTH, Rasti
+from tests.builders import SECOND, WINNER, open_attempt
+from tests.e2e.conftest import Rasti
+from tests.e2e.neglect import first_checkpoint, neglected_lead, run_of, winner_holds
 from tests.e2e.prefect_server import PrefectServer
 from tests.e2e.waiting import eventually
 
@@ -28,49 +23,7 @@ NOBODY_KNOWS = {"name": "Серафима Ъюдашкина", "phone": "+7 901 
 
 @pytest.fixture(scope="module", autouse=True)
 def holder(rasti: Rasti) -> None:
-    """The winner holds the leads, since long enough."""
-    book = rasti.earlier(hours=3)
-    add_cast(book)
-    publish_places(book, LAST_MONTH, CAST[:3])
-    activate(book, LAST_MONTH)
-
-
-def long_ago(rasti: Rasti) -> None:
-    """Move the tenures of the stories before into the past, where the next one begins: they never overlap (D8)."""
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    with rasti.book.write() as tx:
-        ended = update(Tenure).where(col(Tenure.ended_at).is_not(None))
-        tx.session.execute(ended.values(started_at=yesterday, ended_at=yesterday))
-        tx.session.execute(update(Tenure).where(col(Tenure.ended_at).is_(None)).values(started_at=yesterday))
-
-
-def neglected_lead(rasti: Rasti, number: int, **client: str) -> int:
-    """A lead that reached its partner an hour ago; nobody called, and the hour is over by now."""
-    long_ago(rasti)
-    switch_holder(rasti.earlier(hours=2), WINNER, reason="another story begins")
-    book = rasti.earlier(hours=1, seconds=1)
-    with book.read() as tx:
-        body = lead_data(number, client=client, requested_at=tx.now.isoformat())
-    lead_id = receive_lead(book, parse_lead(body)).lead_id
-    deliver(book, rasti.settings)
-    return lead_id
-
-
-def first_checkpoint(book: Book, lead_id: int) -> Checkpoint:
-    with book.read() as tx:
-        return tx.all(
-            select(Checkpoint)
-            .join(Message, col(Message.attempt_id) == col(Checkpoint.attempt_id))
-            .where(col(Message.lead_id) == lead_id)
-            .order_by(col(Checkpoint.id))
-            .limit(1)
-        )[0]
-
-
-def run_of(book: Book, checkpoint_id: int) -> str:
-    with book.read() as tx:
-        key = f"{MessageKind.RUN_CHECKPOINT}:{checkpoint_id}"
-        return str(tx.all(select(Message.external_id).where(col(Message.dedupe_key) == key))[0])
+    winner_holds(rasti)
 
 
 def runs_by_name(prefect: PrefectServer, name: str) -> list[dict[str, object]]:

@@ -1,50 +1,31 @@
 """Prefect stopped, or its database deleted: nothing is lost but history."""
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from sqlmodel import col, select
 
 from models import Checkpoint, Message
-from rasti.cli.processes import Children
 from rasti.clients.mailbox import read_mailbox
 from rasti.errors import Unavailable
 from rasti.ledger.leads import receive_lead
-from rasti.ledger.tenures import activate
 from rasti.rules.bodies import parse_lead
 from rasti.rules.kinds import Channel, MessageState
 from rasti.steward.guard import sweep
 from rasti.steward.relay import deliver
 from rasti.steward.runs import create_runs, recreate_missing_runs
-from tests.builders import CAST, SECOND, WINNER, add_cast, lead_data, open_attempt, publish_places
-from tests.e2e.conftest import LAST_MONTH, Rasti
+from tests.builders import SECOND, WINNER, lead_data, open_attempt
+from tests.e2e.conftest import Rasti
+from tests.e2e.neglect import winner_holds
 from tests.e2e.prefect_server import PrefectServer, free_port
+from tests.e2e.steward import steward
 from tests.e2e.waiting import eventually
 
 
 @pytest.fixture(scope="module", autouse=True)
 def holder(rasti: Rasti) -> None:
-    book = rasti.earlier(hours=3)
-    add_cast(book)
-    publish_places(book, LAST_MONTH, CAST[:3])
-    activate(book, LAST_MONTH)
-
-
-@contextmanager
-def steward(rasti: Rasti, api_url: str) -> Iterator[None]:
-    environment = os.environ | {
-        "RASTI_HOME": str(rasti.home),
-        "RASTI_PROGRAMME": str(rasti.home / "programme.yaml"),
-        "PREFECT_API_URL": api_url,
-    }
-    with Children(environment, rasti.home / "logs") as processes:
-        child = processes.start("steward", "rasti.cli.main", "steward")
-        processes.until(lambda: "steward.started" in child.log.read_text(), "the steward")
-        yield
+    winner_holds(rasti)
 
 
 def arrive_now(rasti: Rasti, number: int) -> int:
