@@ -34,10 +34,10 @@ MOST_TRIES = 25  # with these delays about five hours
 PATIENCE = timedelta(seconds=5)
 
 # A lead's clock waits for its mail, the client for the welcome (R10, R11), somebody at a screen for the link to sign
-# in; everything else waits for them.
+# in; everything else waits for them. Of the runs those come first that do something: a lead's own only shows it.
 _URGENCY = case(
-    (col(Message.kind) == MessageKind.LEAD, 0),
-    (col(Message.kind).in_([MessageKind.WELCOME, MessageKind.SIGN_IN]), 1),
+    (col(Message.kind).in_([MessageKind.LEAD, MessageKind.RUN_FALLBACK]), 0),
+    (col(Message.kind).in_([MessageKind.WELCOME, MessageKind.SIGN_IN, MessageKind.RUN_CHECKPOINT]), 1),
     else_=2,
 )
 

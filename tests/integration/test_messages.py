@@ -110,6 +110,15 @@ def test_lead_mails_are_claimed_first_then_welcomes(book: Book) -> None:
     assert len(kinds) == 6
 
 
+def test_runs_that_do_something_are_claimed_before_those_that_only_show_a_lead(book: Book) -> None:
+    add_cast(book)
+    won_month(book)
+    arrive(book)
+    messages.complete(book, the_lead_mail(book))
+    kinds = [claim.kind for claim in messages.claim(book, "runs", channel=Channel.RUN)]
+    assert kinds == [MessageKind.RUN_CHECKPOINT] * 3 + [MessageKind.RUN_LEAD]
+
+
 def test_in_a_rush_of_lead_mails_the_welcomes_get_their_turn(book: Book, clock: MovableClock) -> None:
     add_cast(book)
     won_month(book)

@@ -27,9 +27,9 @@ from tests.durability.chaos.clients import Api, Caller, Partners, Reader, Sites,
 from tests.durability.chaos.monkey import Monkey, Supervisor, plan
 from tests.durability.chaos.prefect import Prefect
 from tests.durability.chaos.processes import Component, Postgres, free_port, python, wait_for
+from tests.durability.chaos.report import Outcome, judge
 from tests.durability.chaos.setting import furnish, write_programme
-from tests.durability.checker import check, complaints, report
-from tests.durability.evidence import Journal, Row, read_evidence
+from tests.durability.evidence import Journal
 
 CALM = 90.0  # seconds after the last fault in which everything that is due has to be done
 SITES, CALLERS = 3, 4
@@ -126,6 +126,9 @@ class Run:
         self.took = time.monotonic() - began
         self.answers = sum((api.tries for api in apis), Counter[str]())
 
+    def outcome(self) -> Outcome:
+        return Outcome(self.components, self.answers, self.problems, self.calm, self.took)
+
     def _wait_until_done(self, partners: Partners) -> None:
         """Until nothing is due any more, at most as long as the checker allows."""
         with psycopg.connect(self.postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
@@ -139,49 +142,6 @@ class Run:
     def end(self) -> None:
         for component in reversed(self.components):
             component.end()
-
-
-def judge(run: Run, least: int) -> bool:
-    """Print what the checker finds and how much went on; whether all of it is as it has to be."""
-    evidence = read_evidence(run.postgres.url, run.folder, with_prefect=True)
-    findings = check(evidence)
-    leads = len({line["source_id"] for line in evidence.acks("lead")})
-    numbers = Counter(mail["number"] for mail in evidence.mails)
-    print(f"leads acknowledged      {leads}")
-    print(f"contacts acknowledged   {len(evidence.acks('contact'))}")
-    print(f"mails taken             {len(evidence.mails)}, of them copies {len(evidence.mails) - len(numbers)}")
-    unheard = Counter(mail["why"] for mail in evidence.mails if not mail["answered"])
-    print(f"250 never heard         {sum(unheard.values())} ({_counts(unheard)})")
-    print(f"answers to clients      {_counts(run.answers)}")
-    print(f"seconds until calm      {run.calm:.0f}")
-    print(f"{'killed':24}{_counts({c.name: c.kills for c in run.components})}")
-    print(f"{'stopped':24}{_counts({c.name: c.stops for c in run.components})}")
-    print(f"{'ended by themselves':24}{_counts({c.name: c.ends for c in run.components if c.ends})}")
-    print(f"{'seconds of CPU':24}{_counts({c.name: round(c.cpu) for c in run.components})}, of {run.took:.0f}")
-    runs = Counter(row["state"] for row in evidence.rows("message") if row["channel"] == "run")
-    print(f"{'runs asked of Prefect':24}{_counts(runs)}")
-    print(f"{'verdicts given by':24}{_counts(_judges(evidence.rows('checkpoint')))}")
-    states = Counter(lead["state"] for lead in evidence.rows("lead"))
-    print(f"{'leads now':24}{_counts(states)}")
-    print(f"{'switches':24}{sum(1 for t in evidence.rows('tenure') if t['end_reason'] == 'violated')}")
-    print(report(findings))
-    problems = [*run.problems, *complaints(findings)]
-    if leads < least:
-        problems.append(f"{leads} leads went through, {least} were to")
-    problems += [f"{component.name} was never killed" for component in run.components if not component.kills]
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return not problems
-
-
-def _counts(counts: "Counter[str] | dict[str, int]") -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
-
-
-def _judges(checkpoints: list[Row]) -> Counter[str]:
-    """Who gave the verdicts; voids are none."""
-    given = (point["judged_by"] for point in checkpoints if point["verdict"] in ("met", "violated"))
-    return Counter("flow runs" if judge.startswith("flow-run:") else judge.partition(":")[0] for judge in given)
 
 
 @contextmanager
@@ -212,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = Run(folder, seconds=asked.seconds, seed=asked.seed, rate=asked.rate)
         try:
             run.play()
-            return 0 if judge(run, least) else 1
+            return 0 if judge(run.postgres.url, folder, run.outcome(), least) else 1
         finally:
             run.end()
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from queue import Empty, Queue
 from random import Random
@@ -195,29 +196,36 @@ class Reader(threading.Thread):
     def __init__(self, url: str, journal: Journal, stopped: threading.Event) -> None:
         super().__init__(name="reader")
         self.url, self.journal, self.stopped = url.replace("+psycopg", ""), journal, stopped
-        self.looks = 0
         self._seen: set[int] = set()
 
     def run(self) -> None:
         while not self.stopped.is_set():
             try:
                 with psycopg.connect(self.url, autocommit=True, connect_timeout=2) as connection:
-                    while not self.stopped.wait(0.1):
-                        self._look(connection)
+                    for look in count():
+                        self._look_at_the_holder(connection)
+                        if look % 4 == 0:
+                            self._look_at_the_trail(connection)
+                        if self.stopped.wait(0.025):
+                            return
             except psycopg.Error:
                 self.stopped.wait(0.3)
 
-    def _look(self, connection: "psycopg.Connection[Any]") -> None:
+    def _look_at_the_holder(self, connection: "psycopg.Connection[Any]") -> None:
         row = connection.execute(
             "SELECT (SELECT count(*) FROM tenure WHERE ended_at IS NULL), "
-            "(SELECT holder FROM walk ORDER BY id DESC LIMIT 1), (SELECT max(id) FROM audit_event)"
+            "(SELECT holder FROM walk ORDER BY id DESC LIMIT 1)"
         ).fetchone()
         assert row is not None
-        count, holder, newest = row
-        self.looks += 1
-        self.journal.write(at=time.time(), kind="holders", open=count, last_walk_found=holder is not None, over=False)
+        open_tenures, holder = row
+        self.journal.write(
+            at=time.time(), kind="holders", open=open_tenures, last_walk_found=holder is not None, over=False
+        )
+
+    def _look_at_the_trail(self, connection: "psycopg.Connection[Any]") -> None:
         events = connection.execute(
-            "SELECT id, event, actor, lead_id, data FROM audit_event WHERE id > %s ORDER BY id", [newest - 60]
+            "SELECT id, event, actor, lead_id, data FROM audit_event "
+            "WHERE id > (SELECT max(id) FROM audit_event) - 100 ORDER BY id"
         ).fetchall()
         for id, *rest in events:
             if id not in self._seen:

@@ -24,17 +24,17 @@ HANG = 25  # seconds: longer than the relay waits for an answer
 class Sink:
     """Answers as its seed has it."""
 
-    def __init__(self, journal: Journal, random: Random) -> None:
-        self.journal, self.random = journal, random
+    def __init__(self, journal: Journal, refusals: Journal, random: Random) -> None:
+        self.journal, self.refusals, self.random = journal, refusals, random
 
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:
         roll = self.random.randrange(2000)
         if roll < 20:
-            return "421 4.3.2 closing"
+            return self._refuse("421 4.3.2 closing")
         if roll < 60:
-            return "451 4.3.0 later"
+            return self._refuse("451 4.3.0 later")
         if roll < 70:
-            return "550 5.1.1 never"
+            return self._refuse("550 5.1.1 never")
         if roll < 71:
             self._keep(envelope, answered=False, why="hang")
             await asyncio.sleep(HANG)
@@ -45,6 +45,10 @@ class Sink:
             return "250 2.0.0 unheard"
         self._keep(envelope, answered=True, why="")
         return "250 2.0.0 kept"
+
+    def _refuse(self, answer: str) -> str:
+        self.refusals.write(at=time.time(), code=answer[:3])
+        return answer
 
     def _keep(self, envelope: Any, *, answered: bool, why: str) -> None:
         mail = BytesParser().parsebytes(envelope.content, headersonly=True)
@@ -63,8 +67,9 @@ class Sink:
 
 def main(port: str, journal: str, seed: str) -> None:
     loop = asyncio.new_event_loop()
+    path = Path(journal)
     controller = UnthreadedController(
-        Sink(Journal(Path(journal)), Random(f"{seed} {time.time()}")),
+        Sink(Journal(path), Journal(path.with_name("refusals.jsonl")), Random(f"{seed} {time.time()}")),
         hostname="127.0.0.1",
         port=int(port),
         loop=loop,
