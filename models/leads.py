@@ -139,6 +139,8 @@ class Checkpoint(SQLModel, table=True):
     verdict: Verdict | None = Field(default=None, sa_type=Word(Verdict))
     judged_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     judged_by: str | None = None
+    # A backup was restored over a part of the window: contacts may be missing, so nobody is found in violation.
+    evidence_lost: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
 
 
 class Contact(SQLModel, table=True):

@@ -52,6 +52,17 @@ def is_current(connection: Connection) -> bool:
     return MigrationContext.configure(connection).get_current_revision() == newest
 
 
+def is_known(revision: str) -> bool:
+    """Whether this version has that migration: a database made by a newer one cannot be understood."""
+    return any(script.revision == revision for script in _scripts().walk_revisions())
+
+
+def _scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return ScriptDirectory.from_config(config)
+
+
 def is_sandbox(engine: Engine) -> bool:
     """Whether this database is a playground."""
     with engine.connect() as connection:

@@ -81,15 +81,18 @@ def check_reason(reason: str | None) -> str:
 
 
 @contextmanager
-def ledger(ctx: typer.Context, *, deliver: bool = True) -> Iterator["Book"]:
-    """The open ledger of one command; afterwards the messages that the command caused are delivered (best effort)."""
+def ledger(ctx: typer.Context, *, deliver: bool = True, url: str | None = None) -> Iterator["Book"]:
+    """The open ledger of one command, in the database of the settings or of `url`.
+
+    Afterwards the messages that the command caused are delivered (best effort).
+    """
     from rasti.clients.programme_file import load_programme
     from rasti.ledger.book import Book
     from rasti.settings import load_settings
 
     settings = load_settings()
     programme = load_programme(settings.programme)
-    engine = _open(settings.database)
+    engine = _open(url or settings.database)
     try:
         book = Book(engine, programme, actor="cli")
         instant = ctx.ensure_object(Options).at

@@ -12,7 +12,7 @@ from rasti.cli.context import Options, parse_instant
 from rasti.errors import RastiError
 from rasti.i18n import _
 
-_MODULES = ("billing", "tenures", "leads", "steward", "portal", "tokens", "up", "database")
+_MODULES = ("billing", "tenures", "leads", "steward", "portal", "tokens", "up", "database", "backup")
 
 
 def build() -> typer.Typer:

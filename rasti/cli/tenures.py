@@ -121,7 +121,11 @@ def status(ctx: typer.Context, json: JsonOption = False) -> None:
         view: dict[str, Any] = status_view(book)
 
     def draw(console: Any) -> None:
-        tenure = view["tenure"]
+        tenure, restored = view["tenure"], view.get("restored")
+        if restored is not None:
+            text = _("Restored at {restored_at} from a backup of {made_at}: what happened in between is missing.")
+            times = {name: local_time(at, book.programme.zone) for name, at in restored.items()}
+            console.print(text.format(**times))
         if tenure is None:
             console.print(_("Nobody holds the leads."))
         else:

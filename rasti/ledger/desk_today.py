@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from models import Checkpoint, Lead, Message, Partner, QuarantinedRow, Ranking, Tenure, Violation
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.desk_months import MonthState, month_states_within
+from rasti.ledger.restored import Restored, last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.rules.kinds import LeadState, MessageState, PauseReason
 from rasti.rules.month import Month
@@ -48,6 +49,7 @@ class Today:
     oldest_dead: datetime | None  # when it was written
     last_month: MonthState | None  # the newest that has ended
     quarantined: int
+    restored: Restored | None  # in the last days: what happened between backup and restore is missing
 
 
 def today(book: Book) -> Today:
@@ -75,6 +77,7 @@ def today(book: Book) -> Today:
             oldest_dead=oldest_dead,
             last_month=months[0] if months else None,
             quarantined=_count(tx, select(func.count()).where(col(QuarantinedRow.resolved_at).is_(None))),
+            restored=last_restore_within(tx),
         )
 
 

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from models import Checkpoint, Heartbeat, Lead, Message
 from models.upgrade import is_current
 from rasti.ledger.book import Book, Tx
+from rasti.ledger.restored import Restored, last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.rules.kinds import Channel, LeadState, MessageState
 from rasti.rules.month import Month
@@ -22,6 +23,7 @@ class Lags:
     mail: float  # since the oldest mail was due
     verdict: float  # since the oldest checkpoint without a verdict was due
     heartbeats: dict[str, float]  # since a loop last finished a round
+    restored: Restored | None = None  # a restore in the last days: something is missing
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Pulse:
     oldest_due: dict[Channel, float]
     dead: dict[Channel, int]
     heartbeats: dict[str, float]  # seconds since a loop of the steward last finished a round
+    restored: float | None  # seconds since a backup was restored, in the last days
 
 
 def pulse(book: Book) -> Pulse:
@@ -64,6 +67,7 @@ def pulse(book: Book) -> Pulse:
             oldest_due=oldest_due,
             dead={channel: dead.get(channel, 0) for channel in Channel},
             heartbeats=_heartbeats(tx),
+            restored=_age(tx, restored.restored_at) if (restored := last_restore_within(tx)) else None,
         )
 
 
@@ -72,7 +76,7 @@ def lags_if_current(book: Book) -> Lags | None:
     with book.read() as tx:
         if not is_current(tx.session.connection()):
             return None
-        return Lags(_due_messages(tx)[1][Channel.MAIL], _overdue(tx)[1], _heartbeats(tx))
+        return Lags(_due_messages(tx)[1][Channel.MAIL], _overdue(tx)[1], _heartbeats(tx), last_restore_within(tx))
 
 
 def _overdue(tx: Tx) -> tuple[int, float]:

@@ -79,10 +79,13 @@ def judge_overdue(tx: Tx, lead: Lead) -> list[int]:
     for checkpoint in checkpoints:
         if checkpoint.verdict is None:
             judgement = regulation.judge(checkpoint.kind, windows, facts, rules_of(tx, attempt), tx.now)
-            if judgement.verdict is not None:
-                set_verdict(tx, attempt, checkpoint, judgement.verdict)
+            verdict = judgement.verdict
+            if verdict is Verdict.VIOLATED and checkpoint.evidence_lost:
+                verdict = Verdict.VOID  # a contact may have been logged after the backup that was restored
+            if verdict is not None:
+                set_verdict(tx, attempt, checkpoint, verdict)
                 judged.append(checkpoint.id)
-            if judgement.verdict is Verdict.VIOLATED:
+            if verdict is Verdict.VIOLATED:
                 add_violation(
                     tx, attempt, checkpoint, ViolationSource.CHECKPOINT, reason=f"no contact in {checkpoint.kind}"
                 )

@@ -6,6 +6,7 @@ from sqlmodel import col, select
 from models import Attempt, Checkpoint, Contact, Lead, Message, Ranking, Tenure, Violation
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.leads import get_lead
+from rasti.ledger.restored import last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.rules.bodies import utc
 from rasti.rules.kinds import Channel, LeadState, MessageState
@@ -89,7 +90,7 @@ def status_view(book: Book) -> dict[str, object]:
                 "pending": _mails(tx, MessageState.PENDING, due=True),
                 "dead": _mails(tx, MessageState.DEAD),
             },
-        }
+        } | _restored_view(tx)
 
 
 def _tenure_view(tx: Tx, tenure: Tenure) -> dict[str, object]:
@@ -101,6 +102,14 @@ def _tenure_view(tx: Tx, tenure: Tenure) -> dict[str, object]:
         "ranking_version": ranking.version,
         "started_at": utc(tenure.started_at),
     }
+
+
+def _restored_view(tx: Tx) -> dict[str, object]:
+    """Nothing, but in the days after a restore."""
+    restored = last_restore_within(tx)
+    if restored is None:
+        return {}
+    return {"restored": {"made_at": utc(restored.made_at), "restored_at": utc(restored.restored_at)}}
 
 
 def _mails(tx: Tx, state: MessageState, *, due: bool = False) -> int:

@@ -30,7 +30,7 @@ def ready(site: TheSite) -> Response:
     if lags is None:
         return JSONResponse({"status": "unavailable", "database": "not upgraded"}, status_code=503)
     prefect = _prefect(site.prefect)
-    degraded = prefect == "down" or _is_late(lags)
+    degraded = prefect == "down" or _is_late(lags) or lags.restored is not None
     return JSONResponse(
         {
             "status": "degraded" if degraded else "ready",
@@ -39,6 +39,7 @@ def ready(site: TheSite) -> Response:
             "relay_lag_seconds": round(lags.mail, 1),
             "guard_lag_seconds": round(lags.verdict, 1),
             "heartbeat_age_seconds": {loop: round(age, 1) for loop, age in lags.heartbeats.items()},
+            "restored_at": lags.restored and lags.restored.restored_at.isoformat(),
         }
     )
 

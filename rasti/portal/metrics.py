@@ -72,6 +72,8 @@ def _families(now: Pulse) -> Iterator[GaugeMetricFamily]:
     yield _family("rasti_messages_due", "Messages whose time has come.", "channel", now.due)
     yield _family("rasti_oldest_due_message_seconds", "How long the oldest waits.", "channel", now.oldest_due)
     yield _family("rasti_messages_dead", "Messages given up.", "channel", now.dead)
+    if now.restored is not None:
+        yield GaugeMetricFamily("rasti_restored_seconds", "Since a backup was restored.", value=now.restored)
     yield _family("rasti_heartbeat_age_seconds", "Since a loop last finished a round.", "loop", now.heartbeats)
 
 

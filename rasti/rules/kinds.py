@@ -214,6 +214,7 @@ class MessageKind(StrEnum):
     ALERT_PAUSED = "alert_paused"  # wrong contact, attempts used, would return
     ALERT_AFTER_END = "alert_after_end"  # a former holder says do_not_call or wrong_contact (D15)
     ALERT_REPEATED = "alert_repeated"  # D17, while no partner has the lead
+    ALERT_RESTORED = "alert_restored"  # a backup was restored: what happened after it is missing
     # to Prefect
     RUN_LEAD = "run_lead"
     RUN_CHECKPOINT = "run_checkpoint"
@@ -265,3 +266,4 @@ class Event(StrEnum):
     MESSAGE_SENT = "message.sent"
     MESSAGE_DEAD = "message.dead"
     MESSAGE_REVIVED = "message.revived"
+    DATABASE_RESTORED = "database.restored"

@@ -275,6 +275,11 @@ def _alert_repeated(tx: Tx, message: Message, head: Letterhead) -> Facts:
     return None, _about_lead(tx, message, head) | {"repeat": repeat}
 
 
+def _alert_restored(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001
+    when = {name: head.when(datetime.fromisoformat(message.data[name])) for name in ("made_at", "restored_at")}
+    return None, dict(message.data) | when | {"link": head.desk_link("audit?event=database.restored")}
+
+
 def _about_lead(tx: Tx, message: Message, head: Letterhead) -> dict[str, Any]:
     lead = tx.session.get_one(Lead, message.lead_id)
     to_partner = message.partner_code is not None
@@ -318,4 +323,5 @@ FACTS: dict[MessageKind, Callable[[Tx, Message, Letterhead], Facts]] = {
     MessageKind.ALERT_PAUSED: _alert_paused,
     MessageKind.ALERT_AFTER_END: _alert_after_end,
     MessageKind.ALERT_REPEATED: _alert_repeated,
+    MessageKind.ALERT_RESTORED: _alert_restored,
 }

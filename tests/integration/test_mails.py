@@ -18,6 +18,7 @@ from rasti.ledger.contacts import log_contact
 from rasti.ledger.desk import assign_lead, close_lead
 from rasti.ledger.fallback import fall_back, violations_to_act_on
 from rasti.ledger.leads import receive_lead
+from rasti.ledger.restored import note_restored
 from rasti.ledger.sign_in import request_link
 from rasti.ledger.tenures import decline, switch_holder
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
@@ -102,6 +103,7 @@ def everything(book: Book, clock: MovableClock) -> Book:
         ]
         tx.send(MessageKind.ALERT_INCOMPLETE, "2019-08:1", month="2019-08", missing=missing)
     request_link(book, f"{WINNER}@partner.example", sender="test", secret=Secret("0123456789" * 4))
+    note_restored(book, clock.now, unknown=[7])
     return book
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from rasti.ledger.book import Book
 from rasti.ledger.heartbeats import beat
+from rasti.ledger.restored import note_restored
 from rasti.portal.app import create_app
 from rasti.portal.prefect import Prefect
 from rasti.settings import Settings
 from tests.builders import SECOND, WINNER, arrive, log, neglect_first, receive, won_month
-from tests.clock import MovableClock
+from tests.clock import MovableClock, moscow
 from tests.fake_prefect import FakePrefect
 from tests.portal.visitors import Browser
 
@@ -39,6 +40,16 @@ def test_the_holder_stands_with_the_version_and_the_place_that_earned_the_leads(
     assert f'href="/desk/partners/{WINNER}"' in page
     assert 'href="/desk/months/2019-08?version=1"' in page
     assert "место 1" in page
+
+
+def test_a_restore_is_told_at_the_top_and_leads_to_its_event(book: Book, request: pytest.FixtureRequest) -> None:
+    note_restored(book, moscow("2019-09-02 09:00"))
+    operator: Browser = request.getfixturevalue("operator")  # signs in after the restore
+    page = operator.get("/desk").text
+    assert "из резервной копии от 2 сентября 2019 г., 09:00" in page or "09:00" in page
+    address = "/desk/audit?event=database.restored"
+    assert f'href="{address}"' in page
+    assert "Восстановлена резервная копия" in operator.get(address).text
 
 
 def test_every_number_is_that_of_the_list_behind_it(book: Book, operator: Browser, clock: MovableClock) -> None:

@@ -1,6 +1,7 @@
 """Health, readiness and metrics."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from models import Message
 from rasti.ledger.book import Book
 from rasti.ledger.heartbeats import beat
 from rasti.ledger.pulse import lags_if_current, pulse
+from rasti.ledger.restored import note_restored
 from rasti.portal.app import create_app
 from rasti.rules.kinds import MessageState
 from rasti.settings import Settings
@@ -56,6 +58,7 @@ def test_ready_means_that_the_database_is_up_to_date(guest: Browser, book: Book)
         "relay_lag_seconds": 0.0,
         "guard_lag_seconds": 0.0,
         "heartbeat_age_seconds": {},
+        "restored_at": None,
     }
     with book.write() as tx:
         tx.session.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '0001_first_tables'")
@@ -69,6 +72,18 @@ def test_a_lag_is_told_but_does_not_take_the_portal_away(guest: Browser, book: B
     clock.advance(minutes=2)
     answer = guest.get("/readyz")
     assert (answer.status_code, answer.json()["status"], answer.json()["relay_lag_seconds"]) == (200, "degraded", 120)
+
+
+def test_a_restore_is_told_for_a_week(guest: Browser, operator: Browser, book: Book, clock: MovableClock) -> None:
+    note_restored(book, clock.now - timedelta(hours=1))
+    clock.advance(minutes=1)
+    answer = guest.get("/readyz").json()
+    assert (answer["status"], answer["restored_at"]) == ("degraded", "2019-09-02T07:00:00+00:00")
+    assert metrics(guest)[("rasti_restored_seconds",)] == 60
+    assert operator.get("/desk").status_code == 303, "everybody signs in again"
+    clock.advance(days=7)
+    assert guest.get("/readyz").json()["restored_at"] is None
+    assert ("rasti_restored_seconds",) not in metrics(guest)
 
 
 def test_a_prefect_that_is_down_is_told(book: Book, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ ELSEWHERE = {
     "rasti/ledger/profiles.py": "what a partner writes about itself",
     "rasti/ledger/tokens.py": "who may use the API",
     "rasti/ledger/uploads.py": "a file before it is imported",
+    "rasti/ledger/restored.py": "a backup, before it becomes the database",
     "rasti/ledger/run_requests.py": "an operator's button, noted",
 }
 
