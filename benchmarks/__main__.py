@@ -17,6 +17,8 @@ from benchmarks.results import append
 # Short ones first. Each module has `figures(quick)`.
 SECTIONS = {
     "start": "benchmarks.start",
+    "ingest": "benchmarks.ingest",
+    "ranking": "benchmarks.ranking",
     "handover": "benchmarks.handover",
 }
 
