@@ -19,6 +19,7 @@ SECTIONS = {
     "start": "benchmarks.start",
     "ingest": "benchmarks.ingest",
     "ranking": "benchmarks.ranking",
+    "timers": "benchmarks.timers",
     "handover": "benchmarks.handover",
 }
 

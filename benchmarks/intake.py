@@ -13,18 +13,18 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
-from sqlalchemy import create_engine, func, insert, select
+from sqlalchemy import func, select
 
 from benchmarks.load import send_leads
+from benchmarks.many_leads import add_checkpoints, add_leads, settle
 from benchmarks.postgres import postgres
 from benchmarks.processes import answers, cpu_seconds, free_port, running, wait_until
-from models import Attempt, Checkpoint, Client, Lead
+from models import Attempt, Lead
 from models.engine import open_engine
 from models.upgrade import upgrade_database
 from rasti.clients.programme_file import load_programme
@@ -32,7 +32,7 @@ from rasti.ledger.book import Book
 from rasti.ledger.sessions import open_session_within
 from rasti.ledger.tokens import add_token
 from rasti.portal.visitor import COOKIE
-from rasti.rules.kinds import AttemptOrigin, CheckpointKind, LeadState, Role, TokenScope, Verdict
+from rasti.rules.kinds import Role, TokenScope
 from rasti.rules.month import Month
 from tests.builders import THIRD, won_month
 
@@ -112,7 +112,8 @@ def intake(book: Book, portal: str, mails: Path, rate: float, seconds: float) ->
 
 def list_page(book: Book, portal: str, leads: int) -> None:
     """The list of a partner with many leads in work, as a browser asks for it."""
-    add_leads(book, leads)
+    add_checkpoints(book, add_leads(book, leads, THIRD))
+    settle(book.engine)
     with book.write() as tx:
         session = open_session_within(tx, Role.PARTNER, THIRD, former=None)
     times = []
@@ -128,85 +129,6 @@ def list_page(book: Book, portal: str, leads: int) -> None:
     print(f"\nThe list of a partner with {leads:,} leads, one reader")
     print(f"  p50 / p99 / worst             {_milliseconds(times)}")
     print(f"  p95                           {1000 * p95:.0f} ms   (aim: under 300 ms)", flush=True)
-
-
-def add_leads(book: Book, leads: int) -> None:
-    """Leads in a partner's hands, the first call made, two checkpoints ahead; written as rows."""
-    with book.write() as tx:
-        now, month = tx.now, book.programme.month_at(tx.now)
-        tables = tx.session
-        ids = range(1_000_000, 1_000_000 + leads)
-        tables.execute(
-            insert(Lead),
-            [
-                {
-                    "id": number,
-                    "source": "listed",
-                    "source_id": str(number),
-                    "body_digest": "-",
-                    "requested_at": now,
-                    "arrived_at": now - timedelta(minutes=number % 1000),
-                    "product": "1C:GRM",
-                    "configuration_url": "https://grm.example/",
-                    "workplaces": 1 + number % 20,
-                    "state": LeadState.IN_WORK,
-                }
-                for number in ids
-            ],
-        )
-        tables.execute(
-            insert(Client),
-            [
-                {
-                    "lead_id": number,
-                    "name": f"Client {number}",
-                    "phone": f"+7 900 {number}",
-                    "email": f"c{number}@client.example",
-                    "phone_key": f"7900{number}",
-                    "email_key": f"c{number}@client.example",
-                }
-                for number in ids
-            ],
-        )
-        tables.execute(
-            insert(Attempt),
-            [
-                {
-                    "id": number,
-                    "lead_id": number,
-                    "number": 1,
-                    "partner_code": THIRD,
-                    "rules_month": month,
-                    "origin": AttemptOrigin.ASSIGNED,
-                    "started_at": now - timedelta(minutes=number % 1000),
-                    "received_at": now - timedelta(minutes=number % 1000),
-                    "clock_starts_at": now - timedelta(minutes=number % 1000),
-                }
-                for number in ids
-            ],
-        )
-        tables.execute(insert(Checkpoint), [row for number in ids for row in _checkpoints(number, now)])
-    with create_engine(book.engine.url, isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.exec_driver_sql("ANALYZE")  # as the server's autovacuum does within a minute
-
-
-def _checkpoints(attempt: int, now: object) -> Iterator[dict[str, object]]:
-    windows = {
-        CheckpointKind.FIRST_HOUR: (0, 1),
-        CheckpointKind.THREE_DAYS: (24, 72),
-        CheckpointKind.TWO_WEEKS: (168, 336),
-    }
-    for kind, (opens, due) in windows.items():
-        met = kind is CheckpointKind.FIRST_HOUR
-        yield {
-            "attempt_id": attempt,
-            "kind": kind,
-            "opens_at": now + timedelta(hours=opens, minutes=-(attempt % 1000)),  # type: ignore[operator]
-            "due_at": now + timedelta(hours=due, minutes=-(attempt % 1000)),  # type: ignore[operator]
-            "verdict": Verdict.MET if met else None,
-            "judged_at": now if met else None,
-            "judged_by": "bench" if met else None,
-        }
 
 
 def _environment(home: Path, url: str, smtp: int) -> dict[str, str]:

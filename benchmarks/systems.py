@@ -6,8 +6,8 @@ Each is started anew with the same mail sink; its figures are those of all its p
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class System:
     pids: list[int]
     mails: Path  # what the sink noted
     headers: dict[str, str] = field(default_factory=dict)
+    database: str = ""
+    more: Callable[..., AbstractContextManager[None]] = nullcontext  # another process of it, by its command's words
 
     def cpu(self) -> float:
         """Processor seconds used so far."""
@@ -51,7 +53,14 @@ Starter = Callable[[Path], AbstractContextManager[System]]
 
 
 @contextmanager
-def rasti(folder: Path, *, on_postgres: bool = True, prefect_runs: bool = False) -> Iterator[System]:
+def rasti(
+    folder: Path,
+    *,
+    on_postgres: bool = True,
+    prefect_runs: bool = False,
+    steward: bool = True,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[System]:
     """Portal and steward; with `prefect_runs` also a Prefect server in which the steward creates the leads' runs."""
     with ExitStack() as stack:
         smtp, mails = stack.enter_context(_sink(folder))
@@ -64,6 +73,7 @@ def rasti(folder: Path, *, on_postgres: bool = True, prefect_runs: bool = False)
             "RASTI_PROGRAMME": str(PROGRAMME),
             "RASTI_SMTP_URL": f"smtp://127.0.0.1:{smtp}",
         }
+        environment |= settings or {}
         pids = [server.pid] if server and server.pid else []
         if prefect_runs:
             api, pid = stack.enter_context(_prefect_server(folder))
@@ -71,10 +81,19 @@ def rasti(folder: Path, *, on_postgres: bool = True, prefect_runs: bool = False)
             environment |= {"PREFECT_API_URL": api, "PREFECT_DEFAULT_WORK_POOL_NAME": "rasti"}
             _prefect(environment, "work-pool", "create", "rasti", "--type", "rasti-warm")
             _prefect(environment, "--no-prompt", "deploy", "--all")
+
+        @contextmanager
+        def more(*words: str) -> Iterator[None]:
+            with running([RASTI, *words], environment, folder) as process:
+                pids.append(process.pid)
+                yield
+
         port = free_port()
-        for words in (["steward"], ["portal", "--port", str(port)]):
-            pids.append(stack.enter_context(running([RASTI, *words], environment, folder)).pid)
-        yield _ready(System([f"http://127.0.0.1:{port}"], pids, mails, {"Authorization": f"Bearer {token}"}))
+        stack.enter_context(more("portal", "--port", str(port)))
+        if steward:
+            stack.enter_context(more("steward"))
+        headers = {"Authorization": f"Bearer {token}"}
+        yield _ready(System([f"http://127.0.0.1:{port}"], pids, mails, headers, url, more))
 
 
 @contextmanager

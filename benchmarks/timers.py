@@ -1,0 +1,191 @@
+"""Checkpoints that wait: what they cost on disk and at rest, and how late the guard's verdicts are in a rush.
+
+A verdict's lateness counts from the due time plus the guard's grace: before that the verdict is left to Prefect's runs.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+from sqlalchemy import func, select, update
+from sqlmodel import col
+
+from benchmarks.figures import Figure, at_most
+from benchmarks.load import percentile, until
+from benchmarks.many_leads import add_checkpoints, add_leads, settle
+from benchmarks.systems import PROGRAMME, System, rasti
+from models import Checkpoint, Tenure
+from models.engine import open_engine
+from rasti.clients.programme_file import load_programme
+from rasti.ledger.book import Book
+from rasti.ledger.sessions import open_session_within
+from rasti.portal.visitor import COOKIE
+from rasti.rules.kinds import CheckpointKind, Role
+from tests.builders import THIRD
+
+GRACE = 5.0  # seconds; the setting is 30, which would only be waited for
+SOON = 5.0  # seconds until the rush
+
+
+@dataclass(frozen=True)
+class Plan:
+    pending: tuple[int, ...]  # checkpoints that wait, from little to much
+    rushes: tuple[int, ...]  # due in the same second
+    idle: float  # seconds of watching
+    pages: int
+
+
+PLANS = {
+    True: Plan((0, 10_000), (1_000,), 5, 20),
+    False: Plan((0, 10_000, 100_000, 1_000_000), (1_000, 10_000), 30, 100),
+}
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """On PostgreSQL, then on SQLite."""
+    for name, on_postgres in (("PostgreSQL", True), ("SQLite", False)):
+        yield from _pending(name, on_postgres, PLANS[quick])
+    yield from _after_an_outage(1_000 if quick else 2_000)
+
+
+def _pending(name: str, on_postgres: bool, plan: Plan) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder:
+        start = rasti(Path(folder), on_postgres=on_postgres, settings={"RASTI_GUARD_GRACE": str(GRACE)})
+        with start as system, _book(system) as book:
+            empty = None
+            for pending in plan.pending:
+                size = _fill(book, pending)
+                idle, page = _idle(system, plan.idle), _page(book, system, plan.pages)
+                if size is not None:
+                    yield Figure(f"bytes of a pending checkpoint, {pending:,} on {name}", size, None, at_most(500))
+                empty = empty or (idle, page)
+                about = f"{pending:,} pending on {name}"
+                yield Figure(f"idle processor, {about} / none, %", idle, empty[0], at_most(2))
+                yield Figure(f"list of a partner's leads p50, {about} / none, s", page, empty[1])
+                yield Figure(f"memory, {about}, MB", system.memory())
+            for rush in plan.rushes:
+                late = _rush(book, rush)
+                about = f"verdict late after the grace, {rush:,} due at once on {name}"
+                yield Figure(f"{about}, p50, s", percentile(late, 0.5))
+                yield Figure(f"{about}, the last, s", max(late), None, at_most(60))
+
+
+def _after_an_outage(overdue: int) -> Iterator[Figure]:
+    """The steward was away when they came due: seconds from its start to the last verdict."""
+    with tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder, ExitStack() as stack:
+        start = rasti(Path(folder), settings={"RASTI_GUARD_GRACE": str(GRACE)}, steward=False)
+        system = stack.enter_context(start)
+        book = stack.enter_context(_book(system))
+        _make_due(book, _add(book, overdue), timedelta(minutes=-5))
+        began = time.monotonic()
+        stack.enter_context(system.more("steward"))
+        _judged(book, overdue)
+        took = time.monotonic() - began
+        yield Figure(f"start to the last verdict, {overdue:,} overdue at the start, s", took, None, at_most(60))
+
+
+@contextmanager
+def _book(system: System) -> Iterator[Book]:
+    engine = open_engine(system.database)
+    try:
+        yield Book(engine, load_programme(PROGRAMME), actor="bench")
+    finally:
+        engine.dispose()
+
+
+def _add(book: Book, leads: int) -> range:
+    """Leads of whoever holds them."""
+    with book.read() as tx:
+        tenure = tx.session.execute(select(Tenure).where(col(Tenure.ended_at).is_(None))).scalar_one()
+    ids = add_leads(book, leads, tenure.partner_code, tenure=tenure.id)
+    add_checkpoints(book, ids)
+    settle(book.engine)
+    return ids
+
+
+def _fill(book: Book, pending: int) -> float | None:
+    """Bring the number of pending checkpoints to this; bytes of each that was added, indexes included."""
+    with book.read() as tx:
+        there = tx.session.execute(select(func.count()).where(col(Checkpoint.verdict).is_(None))).scalar_one()
+    if pending <= there:
+        return None
+    ids = add_leads(book, (pending - there) // 2, THIRD)
+    settle(book.engine)
+    before = _size(book)
+    add_checkpoints(book, ids)
+    settle(book.engine)
+    return (_size(book) - before) / (2 * len(ids))  # the met one is counted to the pending two
+
+
+def _size(book: Book) -> int:
+    """Bytes of the checkpoints' table with its indexes; of the whole file on SQLite."""
+    if book.engine.dialect.name == "postgresql":
+        query = "SELECT pg_total_relation_size('checkpoint')"
+    else:
+        query = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    with book.engine.connect() as connection:
+        return int(connection.exec_driver_sql(query).scalar_one())
+
+
+def _idle(system: System, seconds: float) -> float:
+    """Percent of one core that all processes use while nothing is asked of them."""
+    time.sleep(1)
+    before = system.cpu()
+    time.sleep(seconds)
+    return 100 * (system.cpu() - before) / seconds
+
+
+def _page(book: Book, system: System, times: int) -> float:
+    """Median seconds of the first page of a partner's list."""
+    with book.write() as tx:
+        session = open_session_within(tx, Role.PARTNER, THIRD, former=None)
+    took = []
+    with httpx.Client(base_url=system.urls[0], cookies={COOKIE: session}, timeout=60) as client:
+        for _time in range(times + 1):
+            began = time.monotonic()
+            client.get("/leads").raise_for_status()
+            took.append(time.monotonic() - began)
+    return percentile(took[1:], 0.5)
+
+
+def _rush(book: Book, count: int) -> list[float]:
+    """So many checkpoints due in one second: seconds after the grace until each verdict."""
+    due = _make_due(book, _add(book, count), timedelta(seconds=SOON))
+    judged = _judged(book, count, due)
+    return [max(0.0, (when - due).total_seconds() - GRACE) for when in judged]
+
+
+def _make_due(book: Book, leads: range, after: timedelta) -> datetime:
+    """The 3d of these leads is due at one instant."""
+    with book.read() as tx:
+        due = tx.now + after
+    with book.engine.begin() as connection:
+        connection.execute(
+            update(Checkpoint)
+            .where(col(Checkpoint.attempt_id).between(leads[0], leads[-1]))
+            .where(col(Checkpoint.kind) == CheckpointKind.THREE_DAYS)
+            .values(due_at=due)
+        )
+    return due
+
+
+def _judged(book: Book, count: int, due: datetime | None = None) -> list[datetime]:
+    """When the verdicts were given, once all are."""
+    found = select(col(Checkpoint.judged_at)).where(
+        col(Checkpoint.kind) == CheckpointKind.THREE_DAYS, col(Checkpoint.judged_at).is_not(None)
+    )
+    if due is not None:
+        found = found.where(col(Checkpoint.due_at) == due)
+
+    def verdicts() -> list[datetime]:
+        with book.read() as tx:
+            return tx.all(found)
+
+    if not until(lambda: len(verdicts()) >= count, 600):
+        raise SystemExit(f"{count - len(verdicts())} of {count} checkpoints were not judged in ten minutes")
+    return verdicts()
