@@ -2,7 +2,7 @@
 
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,6 +49,7 @@ class Book:
         with usable_database(), Session(self.engine, expire_on_commit=False) as session:
             tx = Tx(self, session)
             yield tx
+            tx.write_events()
             if tx.sent:
                 wake_relays(session)
             if self.points is None:
@@ -94,6 +95,7 @@ class Tx:
         self.book = book
         self.session = session
         self.sent: list[int] = []
+        self._events: list[dict[str, Any]] = []
         self._last_lock: tuple[int, int] = (0, 0)
 
     @property
@@ -118,6 +120,14 @@ class Tx:
             select(Lead).where(col(Lead.id) == lead_id).with_for_update().execution_options(populate_existing=True)
         ).scalar_one_or_none()
 
+    def lock_leads(self, lead_ids: Iterable[int]) -> list[Lead]:
+        """These leads' rows, locked in the order of their ids."""
+        ordered = sorted(set(lead_ids))
+        for lead_id in ordered:
+            self._in_order((len(Lock) + 1, lead_id))
+        rows = select(Lead).where(col(Lead.id).in_(ordered)).order_by(col(Lead.id))
+        return self.all(rows.with_for_update().execution_options(populate_existing=True))
+
     def _in_order(self, lock: tuple[int, int]) -> None:
         assert lock >= self._last_lock, f"lock {lock} after {self._last_lock}: a deadlock waits to happen"
         assert "now" not in self.__dict__, "the clock was read before the locks"
@@ -126,17 +136,24 @@ class Tx:
     def audit(
         self, event: Event, /, *, lead_id: int | None = None, partner_code: str | None = None, **data: object
     ) -> None:
-        """Write the audit event of this change; `data` holds ids, numbers and reasons, no person."""
-        self.session.execute(
-            insert(_EVENTS).values(
-                at=self.now,
-                event=event.value,
-                actor=self.book.actor,
-                lead_id=lead_id,
-                partner_code=partner_code,
-                data=data,
-            )
+        """The audit event of this change, written before its commit; `data` holds ids and reasons, no person."""
+        self._events.append(
+            {
+                "at": self.now,
+                "event": event.value,
+                "actor": self.book.actor,
+                "lead_id": lead_id,
+                "partner_code": partner_code,
+                "data": data,
+            }
         )
+
+    def write_events(self) -> None:
+        """Write the audit events in one statement, in their order."""
+        if self._events:
+            self.session.flush()  # what they tell of comes first
+            self.session.execute(insert(_EVENTS), self._events)
+            self._events = []
 
     def message(
         self,

@@ -1,5 +1,6 @@
 """Acting on a violation: the leads go to the next partner, a neglected lead moves (R13, D13, D14)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,7 +10,6 @@ from models import Attempt, Checkpoint, Lead, Violation
 from rasti.errors import NotFound
 from rasti.ledger.attempts import end_attempt, pause_lead, rules_of
 from rasti.ledger.book import Book, Lock, Tx
-from rasti.ledger.leads import lock_lead
 from rasti.ledger.tenure_walk import move_on, open_tenure, tell_nobody_holds
 from rasti.rules.kinds import (
     AttemptEnd,
@@ -43,42 +43,55 @@ def fall_back(book: Book, violation_id: int) -> FallBack:
     switch, an old lead of a former holder makes none. A lead whose 1h was violated moves. One that was reversed
     before it was acted on changes nothing. The caller goes on with `hand_over_waiting`.
     """
+    return fall_back_all(book, [violation_id])[0]
+
+
+def fall_back_all(book: Book, violation_ids: Sequence[int]) -> list[FallBack]:
+    """Act on several violations in one transaction, all or none of them; in their order. Raises NotFound."""
     with book.write() as tx:
-        lead_id = tx.session.execute(
-            select(Attempt.lead_id).join(Violation).where(col(Violation.id) == violation_id)
-        ).scalar_one_or_none()
-        if lead_id is None:
-            raise NotFound("There is no violation {id}.", id=violation_id)
+        found = select(Violation.id, Attempt.lead_id).join(Attempt).where(col(Violation.id).in_(violation_ids))
+        lead_of = dict(tx.session.execute(found).tuples().all())
+        missing = [violation_id for violation_id in violation_ids if violation_id not in lead_of]
+        if missing:
+            raise NotFound("There is no violation {id}.", id=missing[0])
         tx.lock(Lock.TENURE)
-        lead = lock_lead(tx, lead_id)
-        violation = tx.session.get_one(Violation, violation_id)
-        tenure = open_tenure(tx)
-        holder = tenure.partner_code if tenure else None
-        if violation.acted_at is not None:
-            return FallBack(violation_id, lead_id, False, False, holder, lead.state)
-        violation.acted_at, violation.acted_by = tx.now, tx.book.actor
-        switched = False
-        if violation.reversed_at is None:
-            attempt = tx.session.get_one(Attempt, violation.attempt_id)
-            switched = tenure is not None and attempt.tenure_id == tenure.id
-            if switched and tenure is not None:
-                holder = move_on(tx, tenure, TenureEnd.VIOLATED)
-            _move_neglected(tx, lead, attempt, violation)
-        tx.audit(
-            Event.VIOLATION_ACTED_ON,
-            lead_id=lead_id,
-            partner_code=violation.partner_code,
-            violation=violation_id,
-            switched=switched,
-            holder=holder,
-            lead_state=lead.state,
-        )
-        return FallBack(violation_id, lead_id, True, switched, holder, lead.state)
+        leads = {lead.id: lead for lead in tx.lock_leads(lead_of.values())}
+        rows = tx.session.execute(
+            select(Violation, Attempt, Checkpoint)
+            .join(Attempt, col(Violation.attempt_id) == col(Attempt.id))
+            .join(Checkpoint, col(Violation.checkpoint_id) == col(Checkpoint.id))
+            .where(col(Violation.id).in_(violation_ids))
+        ).all()
+        neglects = {violation.id: (violation, attempt, checkpoint) for violation, attempt, checkpoint in rows}
+        return [_act_on(tx, leads[lead_of[id]], *neglects[id]) for id in violation_ids]
 
 
-def _move_neglected(tx: Tx, lead: Lead, attempt: Attempt, violation: Violation) -> None:
+def _act_on(tx: Tx, lead: Lead, violation: Violation, attempt: Attempt, checkpoint: Checkpoint) -> FallBack:
+    tenure = open_tenure(tx)
+    holder = tenure.partner_code if tenure else None
+    if violation.acted_at is not None:
+        return FallBack(violation.id, lead.id, False, False, holder, lead.state)
+    violation.acted_at, violation.acted_by = tx.now, tx.book.actor
+    switched = False
+    if violation.reversed_at is None:
+        switched = tenure is not None and attempt.tenure_id == tenure.id
+        if switched and tenure is not None:
+            holder = move_on(tx, tenure, TenureEnd.VIOLATED)
+        _move_neglected(tx, lead, attempt, violation, checkpoint)
+    tx.audit(
+        Event.VIOLATION_ACTED_ON,
+        lead_id=lead.id,
+        partner_code=violation.partner_code,
+        violation=violation.id,
+        switched=switched,
+        holder=holder,
+        lead_state=lead.state,
+    )
+    return FallBack(violation.id, lead.id, True, switched, holder, lead.state)
+
+
+def _move_neglected(tx: Tx, lead: Lead, attempt: Attempt, violation: Violation, checkpoint: Checkpoint) -> None:
     """A lead whose 1h was violated leaves its partner: it waits for the holder, or for an operator (D13, D14)."""
-    checkpoint = tx.session.get_one(Checkpoint, violation.checkpoint_id)
     neglected = checkpoint.kind is CheckpointKind.FIRST_HOUR and checkpoint.verdict is Verdict.VIOLATED
     if not neglected or attempt.ended_at is not None:
         return

@@ -1,14 +1,16 @@
 """Verdicts on checkpoints, and the violations they record (D12, D13)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from models import Attempt, Checkpoint, Contact, Lead, Violation
 from rasti.errors import NotFound
-from rasti.ledger.attempts import checkpoints_of, close_lead_within, open_attempt, rules_of
+from rasti.ledger.attempts import checkpoints_of, close_lead_within, rules_of
 from rasti.ledger.book import Book, Tx
 from rasti.rules import regulation
 from rasti.rules.kinds import (
@@ -37,61 +39,112 @@ class Judgement:
     judged_now: bool
 
 
+@dataclass(frozen=True)
+class _Case:
+    """What the verdicts on an open attempt depend on, read under the lead's lock."""
+
+    lead: Lead
+    attempt: Attempt
+    checkpoints: list[Checkpoint]
+    facts: list[ContactFact]
+
+
 def judge_checkpoint(book: Book, checkpoint_id: int) -> Judgement:
     """Give the verdict on a checkpoint, if its time has come; given already, it is returned. Raises NotFound.
 
     Recording a violation and falling back are two transactions: the caller goes on with `fall_back`.
     """
+    return judge_checkpoints(book, [checkpoint_id])[0]
+
+
+def judge_checkpoints(book: Book, checkpoint_ids: Sequence[int]) -> list[Judgement]:
+    """The same for several checkpoints in one transaction, all or none of them; in their order. Raises NotFound."""
     with book.write() as tx:
-        lead_id = tx.session.execute(
-            select(Attempt.lead_id).join(Checkpoint).where(col(Checkpoint.id) == checkpoint_id)
-        ).scalar_one_or_none()
-        if lead_id is None:
-            raise NotFound("There is no checkpoint {id}.", id=checkpoint_id)
-        lead = tx.lock_lead(lead_id)
-        assert lead is not None
-        judged = judge_overdue(tx, lead)
-        checkpoint = tx.session.get_one(Checkpoint, checkpoint_id, populate_existing=True)
-        violation = _violation_of(tx, checkpoint)
-        return Judgement(
-            checkpoint_id,
-            lead_id,
-            checkpoint.kind,
-            checkpoint.verdict,
-            None if checkpoint.verdict else _pending_until(tx, checkpoint),
-            violation.id if violation else None,
-            checkpoint_id in judged,
+        found = select(Checkpoint.id, Attempt.lead_id).join(Attempt).where(col(Checkpoint.id).in_(checkpoint_ids))
+        lead_of = dict(tx.session.execute(found).tuples().all())
+        missing = [checkpoint_id for checkpoint_id in checkpoint_ids if checkpoint_id not in lead_of]
+        if missing:
+            raise NotFound("There is no checkpoint {id}.", id=missing[0])
+        leads = tx.lock_leads(lead_of.values())
+        judged = set(_judge(tx, _cases(tx, leads)))
+        tx.session.flush()
+        of_ids = col(Checkpoint.id).in_(checkpoint_ids)
+        points = {point.id: point for point in tx.all(select(Checkpoint).where(of_ids))}
+        violations = dict(
+            tx.session.execute(
+                select(Violation.checkpoint_id, Violation.id).where(col(Violation.checkpoint_id).in_(checkpoint_ids))
+            )
+            .tuples()
+            .all()
         )
+        return [
+            Judgement(
+                checkpoint_id,
+                lead_of[checkpoint_id],
+                points[checkpoint_id].kind,
+                points[checkpoint_id].verdict,
+                None if points[checkpoint_id].verdict else _pending_until(tx, points[checkpoint_id]),
+                violations.get(checkpoint_id),
+                checkpoint_id in judged,
+            )
+            for checkpoint_id in checkpoint_ids
+        ]
 
 
 def judge_overdue(tx: Tx, lead: Lead) -> list[int]:
-    """Judge everything that is overdue of the lead's open attempt; the checkpoints (ids) judged now.
+    """Judge everything that is overdue of the lead's open attempt; the checkpoints (ids) judged now."""
+    return _judge(tx, _cases(tx, [lead]))
+
+
+def _cases(tx: Tx, leads: Sequence[Lead]) -> list[_Case]:
+    """The open attempts of locked leads with what verdicts on them depend on."""
+    of_leads = select(Attempt).where(col(Attempt.lead_id).in_([lead.id for lead in leads]))
+    attempts = {attempt.lead_id: attempt for attempt in tx.all(of_leads.where(col(Attempt.ended_at).is_(None)))}
+    ids = [attempt.id for attempt in attempts.values()]
+    if not ids:
+        return []
+    checkpoints: dict[int, list[Checkpoint]] = {id: [] for id in ids}
+    of_attempts = select(Checkpoint).where(col(Checkpoint.attempt_id).in_(ids)).order_by(col(Checkpoint.due_at))
+    for point in tx.all(of_attempts):
+        checkpoints[point.attempt_id].append(point)
+    facts: dict[int, list[ContactFact]] = {id: [] for id in ids}
+    for contact in tx.all(_counted_contacts(ids)):
+        facts[contact.attempt_id].append(_fact(contact))
+    return [
+        _Case(lead, attempt, checkpoints[attempt.id], facts[attempt.id])
+        for lead in leads
+        if (attempt := attempts.get(lead.id)) is not None
+    ]
+
+
+def _judge(tx: Tx, cases: Sequence[_Case]) -> list[int]:
+    """Give the verdicts that are overdue, and close what has none left open; the checkpoints (ids) judged now.
 
     While a violated 1h has not been acted on, its attempt is about to end: nothing after it is judged, just as if the
     fallback had come at once.
     """
-    attempt = open_attempt(tx, lead.id)
-    if attempt is None:
-        return []
-    judged = []
-    checkpoints = checkpoints_of(tx, attempt)
-    windows, facts = windows_and_contacts(tx, attempt)
-    for checkpoint in checkpoints:
-        if checkpoint.verdict is None:
-            judgement = regulation.judge(checkpoint.kind, windows, facts, rules_of(tx, attempt), tx.now)
-            verdict = judgement.verdict
-            if verdict is Verdict.VIOLATED and checkpoint.evidence_lost:
-                verdict = Verdict.VOID  # a contact may have been logged after the backup that was restored
-            if verdict is not None:
-                set_verdict(tx, attempt, checkpoint, verdict)
-                judged.append(checkpoint.id)
-            if verdict is Verdict.VIOLATED:
-                add_violation(
-                    tx, attempt, checkpoint, ViolationSource.CHECKPOINT, reason=f"no contact in {checkpoint.kind}"
-                )
-        if is_about_to_move(tx, checkpoint):
-            return judged
-    close_when_done(tx, lead, checkpoints)
+    judged, violated, finished = [], [], []
+    for case in cases:
+        moves = False
+        windows = _windows(case.checkpoints)
+        for checkpoint in case.checkpoints:
+            if checkpoint.verdict is None:
+                judgement = regulation.judge(checkpoint.kind, windows, case.facts, rules_of(tx, case.attempt), tx.now)
+                if judgement.verdict is not None:
+                    set_verdict(tx, case.attempt, checkpoint, judgement.verdict)
+                    judged.append(checkpoint.id)
+                if judgement.verdict is Verdict.VIOLATED:
+                    violated.append(_Neglect(case.attempt, checkpoint, f"no contact in {checkpoint.kind}"))
+                    moves = checkpoint.kind is CheckpointKind.FIRST_HOUR
+            else:
+                moves = is_about_to_move(tx, checkpoint)
+            if moves:
+                break
+        if not moves:
+            finished.append(case)
+    add_violations(tx, violated, ViolationSource.CHECKPOINT)
+    for case in finished:
+        close_when_done(tx, case.lead, case.checkpoints)
     return judged
 
 
@@ -111,28 +164,30 @@ def is_about_to_move(tx: Tx, checkpoint: Checkpoint) -> bool:
 
 def windows_and_contacts(tx: Tx, attempt: Attempt) -> tuple[list[Window], list[ContactFact]]:
     """The stored facts on which verdicts on an attempt depend."""
-    windows = [Window(point.kind, point.opens_at, point.due_at) for point in checkpoints_of(tx, attempt)]
-    # Contacts logged after the end of the attempt have no effect (D15).
-    counts = col(Contact.effect).is_distinct_from(ContactEffect.AFTER_END)
-    contacts = tx.all(select(Contact).where(col(Contact.attempt_id) == attempt.id, counts))
-    facts = [
-        ContactFact(
-            contact.id,
-            contact.began_at,
-            contact.kind,
-            contact.outcome,
-            frozenset(ChecklistItem(item) for item in contact.checklist),
-        )
-        for contact in contacts
+    return _windows(checkpoints_of(tx, attempt)), [
+        _fact(contact) for contact in tx.all(_counted_contacts([attempt.id]))
     ]
-    return windows, facts
+
+
+def _windows(checkpoints: Sequence[Checkpoint]) -> list[Window]:
+    return [Window(point.kind, point.opens_at, point.due_at) for point in checkpoints]
+
+
+def _counted_contacts(attempt_ids: Sequence[int]) -> SelectOfScalar[Contact]:
+    """Contacts logged after the end of the attempt have no effect (D15)."""
+    counts = col(Contact.effect).is_distinct_from(ContactEffect.AFTER_END)
+    return select(Contact).where(col(Contact.attempt_id).in_(attempt_ids), counts)
+
+
+def _fact(contact: Contact) -> ContactFact:
+    checklist = frozenset(ChecklistItem(item) for item in contact.checklist)
+    return ContactFact(contact.id, contact.began_at, contact.kind, contact.outcome, checklist)
 
 
 def set_verdict(tx: Tx, attempt: Attempt, checkpoint: Checkpoint, verdict: Verdict) -> None:
     """Write a verdict down, once."""
     assert checkpoint.verdict is None
     checkpoint.verdict, checkpoint.judged_at, checkpoint.judged_by = verdict, tx.now, tx.book.actor
-    tx.session.flush()
     tx.audit(
         Event.CHECKPOINT_JUDGED,
         lead_id=attempt.lead_id,
@@ -143,39 +198,64 @@ def set_verdict(tx: Tx, attempt: Attempt, checkpoint: Checkpoint, verdict: Verdi
     )
 
 
+@dataclass(frozen=True)
+class _Neglect:
+    """What a violation is recorded of."""
+
+    attempt: Attempt
+    checkpoint: Checkpoint
+    reason: str
+
+
 def add_violation(
     tx: Tx, attempt: Attempt, checkpoint: Checkpoint, source: ViolationSource, *, reason: str
 ) -> Violation:
     """Record a violation of a checkpoint; the fallback follows as its own transaction (D13)."""
-    violation = Violation(
-        checkpoint_id=checkpoint.id,
-        attempt_id=attempt.id,
-        partner_code=attempt.partner_code,
-        source=source,
-        reason=reason,
-        recorded_at=tx.now,
-        recorded_by=tx.book.actor,
-    )
-    tx.session.add(violation)
+    return add_violations(tx, [_Neglect(attempt, checkpoint, reason)], source)[0]
+
+
+def add_violations(tx: Tx, neglects: Sequence[_Neglect], source: ViolationSource) -> list[Violation]:
+    """Record several, in one statement each for the rows, their events and their messages."""
+    if not neglects:
+        return []
+    violations = [
+        Violation(
+            checkpoint_id=neglect.checkpoint.id,
+            attempt_id=neglect.attempt.id,
+            partner_code=neglect.attempt.partner_code,
+            source=source,
+            reason=neglect.reason,
+            recorded_at=tx.now,
+            recorded_by=tx.book.actor,
+        )
+        for neglect in neglects
+    ]
+    tx.session.add_all(violations)
     tx.session.flush()
-    about: dict[str, Any] = {"violation": violation.id, "checkpoint": checkpoint.id, "kind": checkpoint.kind.value}
-    tx.audit(
-        Event.VIOLATION_RECORDED,
-        lead_id=attempt.lead_id,
-        partner_code=attempt.partner_code,
-        source=source,
-        reason=reason,
-        **about,
-    )
-    tx.send(
-        MessageKind.RUN_FALLBACK,
-        f"{violation.id}",
-        channel=Channel.RUN,
-        lead_id=attempt.lead_id,
-        attempt_id=attempt.id,
-        **about,
-    )
-    return violation
+    messages = []
+    for neglect, violation in zip(neglects, violations, strict=True):
+        attempt, checkpoint = neglect.attempt, neglect.checkpoint
+        about: dict[str, Any] = {"violation": violation.id, "checkpoint": checkpoint.id, "kind": checkpoint.kind.value}
+        tx.audit(
+            Event.VIOLATION_RECORDED,
+            lead_id=attempt.lead_id,
+            partner_code=attempt.partner_code,
+            source=source,
+            reason=neglect.reason,
+            **about,
+        )
+        messages.append(
+            tx.message(
+                MessageKind.RUN_FALLBACK,
+                f"{violation.id}",
+                channel=Channel.RUN,
+                lead_id=attempt.lead_id,
+                attempt_id=attempt.id,
+                **about,
+            )
+        )
+    tx.send_all(messages)
+    return violations
 
 
 def is_satisfied(tx: Tx, checkpoint: Checkpoint) -> bool:
@@ -189,8 +269,8 @@ def due_checkpoints(book: Book, *, grace: timedelta = timedelta(0), limit: int =
     """Checkpoints of open attempts whose verdict could have been given `grace` ago."""
     with book.read() as tx:
         late = tx.now - grace
-        candidates = tx.all(
-            select(Checkpoint)
+        candidates = tx.session.execute(
+            select(Checkpoint, Attempt)
             .join(Attempt)
             .where(
                 col(Checkpoint.verdict).is_(None),
@@ -199,21 +279,34 @@ def due_checkpoints(book: Book, *, grace: timedelta = timedelta(0), limit: int =
             )
             .order_by(col(Checkpoint.due_at), col(Checkpoint.id))
             .limit(limit)
-        )
-        return [point.id for point in candidates if _pending_until(tx, point) < late]
+        ).all()
+        begun = _begun(tx, [attempt.id for _point, attempt in candidates])
+        return [
+            point.id
+            for point, attempt in candidates
+            if _last_instant(tx, point, attempt, begun.get(attempt.id, [])) < late
+        ]
 
 
 def _pending_until(tx: Tx, checkpoint: Checkpoint) -> datetime:
     """The last instant without a verdict: the due time, or that of a begun contact (D12)."""
     attempt = tx.session.get_one(Attempt, checkpoint.attempt_id)
-    begun: list[datetime] = tx.all(
-        select(Contact.began_at).where(
-            col(Contact.attempt_id) == attempt.id,
-            col(Contact.outcome).is_(None),
-            col(Contact.began_at).between(checkpoint.opens_at, checkpoint.due_at),
-        )
-    )
-    return max([checkpoint.due_at, *(began + rules_of(tx, attempt).completion for began in begun)])
+    return _last_instant(tx, checkpoint, attempt, _begun(tx, [attempt.id]).get(attempt.id, []))
+
+
+def _begun(tx: Tx, attempt_ids: Sequence[int]) -> dict[int, list[datetime]]:
+    """When the contacts began that are not logged yet, by attempt."""
+    begun: dict[int, list[datetime]] = {}
+    not_logged = col(Contact.attempt_id).in_(attempt_ids), col(Contact.outcome).is_(None)
+    for attempt_id, began_at in tx.session.execute(select(Contact.attempt_id, Contact.began_at).where(*not_logged)):
+        begun.setdefault(attempt_id, []).append(began_at)
+    return begun
+
+
+def _last_instant(tx: Tx, checkpoint: Checkpoint, attempt: Attempt, begun: Sequence[datetime]) -> datetime:
+    completion = rules_of(tx, attempt).completion
+    inside = [began for began in begun if checkpoint.opens_at <= began <= checkpoint.due_at]
+    return max([checkpoint.due_at, *(began + completion for began in inside)])
 
 
 def _violation_of(tx: Tx, checkpoint: Checkpoint) -> Violation | None:

@@ -1,10 +1,10 @@
 """The guard: does what is due and still not done, without Prefect, through the same functions (D12, D13, D16).
 
-Each item is a transaction of its own: one that fails is logged and reported, the rest go on.
+Items are done in small batches; if one fails it is tried alone, logged and reported, and the rest go on.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from datetime import timedelta
 from itertools import chain
@@ -12,16 +12,17 @@ from typing import TypeVar
 
 from rasti.errors import RastiError, Unavailable
 from rasti.ledger.book import Book
-from rasti.ledger.fallback import fall_back, violations_to_act_on
+from rasti.ledger.fallback import fall_back_all, violations_to_act_on
 from rasti.ledger.handover import hand_over_waiting
 from rasti.ledger.tenures import end_programme
-from rasti.ledger.verdicts import Judgement, due_checkpoints, judge_checkpoint
+from rasti.ledger.verdicts import Judgement, due_checkpoints, judge_checkpoints
 from rasti.logs import log
 from rasti.rules.kinds import Verdict
 from rasti.settings import Settings
 from rasti.steward.relay import Postman, deliver
 
-BATCH = 200
+FOUND = 200  # items a look
+BATCH = 25  # items a transaction: its locks are held for some tens of milliseconds
 
 Result = TypeVar("Result")
 
@@ -70,9 +71,9 @@ def guard_round(book: Book, *, grace: timedelta) -> SweepReport:
         if violation is not None:
             recorded.append(violation)
     # No grace for those recorded just now: nobody else knows of them.
-    for violation_id in chain(recorded, _batches(violations_to_act_on, guard, grace)):
-        done = _tried("guard.fall_back_failed", fall_back, guard, violation_id)
-        report += SweepReport(failed=1) if done is None else SweepReport(switches=done.acted_now and done.switched)
+    for batch in chain(batched(recorded), _due(violations_to_act_on, guard, grace)):
+        for done in _each("guard.fall_back_failed", fall_back_all, guard, batch):
+            report += SweepReport(failed=1) if done is None else SweepReport(switches=done.acted_now and done.switched)
     handed_over = _tried("guard.hand_over_failed", hand_over_waiting, guard)
     report += SweepReport(failed=1) if handed_over is None else SweepReport(handed_over=len(handed_over))
     if report != SweepReport():
@@ -90,31 +91,53 @@ def guard_round(book: Book, *, grace: timedelta) -> SweepReport:
 def _judgements(guard: Book, grace: timedelta) -> Iterator[Judgement | None]:
     """The verdicts that the guard gives now; None: a checkpoint that could not be judged."""
     ours: set[int] = set()  # leads of which we judged what was overdue: all of it, in one transaction
-    for checkpoint_id in _batches(due_checkpoints, guard, grace):
-        judgement = _tried("guard.judge_failed", judge_checkpoint, guard, checkpoint_id)
-        if judgement is None:
-            yield None
-        elif judgement.verdict not in (None, Verdict.VOID) and (judgement.judged_now or judgement.lead_id in ours):
-            ours.add(judgement.lead_id)
-            yield judgement
+    for batch in _due(due_checkpoints, guard, grace):
+        judgements = _each("guard.judge_failed", judge_checkpoints, guard, batch)
+        ours.update(judgement.lead_id for judgement in judgements if judgement is not None and judgement.judged_now)
+        for judgement in judgements:
+            if judgement is None:
+                yield None
+            elif judgement.verdict not in (None, Verdict.VOID) and judgement.lead_id in ours:
+                yield judgement
 
 
-def _batches(find: Callable[..., list[int]], guard: Book, grace: timedelta) -> Iterator[int]:
+def _due(find: Callable[..., list[int]], guard: Book, grace: timedelta) -> Iterator[list[int]]:
     """What is due, batch after batch, until nothing new turns up; what failed is found again, and left alone."""
     seen: set[int] = set()
-    while new := [item for item in find(guard, grace=grace, limit=BATCH + len(seen)) if item not in seen]:
+    while new := [item for item in find(guard, grace=grace, limit=FOUND + len(seen)) if item not in seen]:
         seen.update(new)
-        yield from new
+        yield from batched(new)
 
 
-def _tried(event: str, function: Callable[..., Result], guard: Book, *item: int) -> Result | None:
-    """The function's result, or None if it failed."""
+def batched(items: Sequence[int]) -> Iterator[list[int]]:
+    """Items in batches of one transaction each."""
+    for start in range(0, len(items), BATCH):
+        yield list(items[start : start + BATCH])
+
+
+def _each(
+    event: str, function: Callable[[Book, list[int]], list[Result]], guard: Book, items: list[int]
+) -> list[Result | None]:
+    """What became of each item, in one transaction; if that fails, in one for each. None: it failed, and was logged."""
     try:
-        return function(guard, *item)
+        return [*function(guard, items)]
     except Unavailable:
         raise  # the database: nothing else would succeed
     except Exception as error:  # noqa: BLE001 - one poison item must not keep the rest from being done
-        log(event, level=logging.ERROR, error=error, item=item[0] if item else None)
+        if len(items) == 1:
+            log(event, level=logging.ERROR, error=error, item=items[0])
+            return [None]
+        return [done for item in items for done in _each(event, function, guard, [item])]
+
+
+def _tried(event: str, function: Callable[[Book], Result], guard: Book) -> Result | None:
+    """The function's result, or None if it failed."""
+    try:
+        return function(guard)
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        log(event, level=logging.ERROR, error=error)
         return None
 
 
