@@ -32,7 +32,7 @@ from tests.durability.chaos.setting import furnish, write_programme
 from tests.durability.evidence import Journal
 
 CALM = 90.0  # seconds after the last fault in which everything that is due has to be done
-SITES, CALLERS = 3, 4
+SITES, CALLERS = 6, 6  # so many that a few who wait for an answer do not hold up the rest
 GRACE = 3.0  # seconds that the guard leaves to Prefect's runs
 RUNS_PER_MINUTE = 60  # a run costs half a second of a processor: nothing depends on them
 

@@ -12,12 +12,12 @@ from tests.durability.evidence import Journal
 
 # Seconds between two faults of a component, at least and at most.
 EVERY = {
-    "steward": (6, 20),
-    "portal": (6, 20),
-    "smtp": (8, 30),
     "database": (5, 40),
-    # Each start of these costs seconds of a processor, which is then missing elsewhere.
-    "worker": (20, 60),
+    "smtp": (8, 30),
+    # A start costs seconds of a processor, which is then missing elsewhere.
+    "steward": (8, 30),
+    "portal": (8, 30),
+    "worker": (20, 80),
     "prefect": (30, 90),
 }
 
