@@ -2,9 +2,10 @@
 
     python -m tests.durability.simulation [--schedules N] [--seed N] [--steps N] [--postgres N] [--least N] [--jobs N]
 
-Without --seed the schedules 1 to N are played, and the counts of transitions and faults are printed; a broken one is
-printed with its seed and its steps. --seed plays one and prints every step. --postgres N plays N of them on PostgreSQL.
---least N: every transition and fault must have happened N times (default: one for 30 schedules, at most 100).
+Without --seed the schedules 1 to N are played, and the counts of transitions and faults are printed, and the seeds of
+broken ones. --seed plays one and prints every step. --postgres N plays the first N of them on PostgreSQL.
+Exit status 1: a schedule is broken, a transition or fault happened less than --least times (default: one for ten
+schedules, at most 100), or the median length is less than 20 steps.
 """
 
 import argparse
@@ -15,12 +16,13 @@ import statistics
 import sys
 import time
 from collections import Counter
-from functools import partial
+from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tests.durability.simulation.coverage import EVENTS, FAULTS
-from tests.durability.simulation.play import play
+from tests.durability.simulation.play import begin, play
 from tests.durability.simulation.schedule import Outcome
 
+SHORTEST = 20  # steps, the median
 PART = 50  # schedules that a process plays before it takes the next ones
 
 
@@ -37,17 +39,18 @@ def main() -> int:
     parser.add_argument("--least", type=int)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
-    logging.disable()  # what the loops report of every fault
     if asked.seed is not None:
+        logging.disable()
         return _replay(play([asked.seed], steps=asked.steps, postgres=bool(asked.postgres))[0])
     began = time.monotonic()
     outcomes: list[Outcome] = []
-    with multiprocessing.get_context("spawn").Pool(asked.jobs, initializer=logging.disable) as pool:
-        seeds = list(range(1, asked.schedules + 1))
-        on_sqlite, on_postgres = seeds[asked.postgres :], seeds[: asked.postgres]
-        for part, postgres in ((on_postgres, True), (on_sqlite, False)):
-            for played in pool.imap_unordered(partial(play, steps=asked.steps, postgres=postgres), _parts(part)):
-                outcomes += played
+    seeds = list(range(1, asked.schedules + 1))
+    on_sqlite, on_postgres = seeds[asked.postgres :], seeds[: asked.postgres]
+    with ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn"), initializer=begin) as pool:
+        played = [pool.submit(play, part, steps=asked.steps, postgres=True) for part in _parts(on_postgres)]
+        played += [pool.submit(play, part, steps=asked.steps) for part in _parts(on_sqlite)]
+        for part in as_completed(played):
+            outcomes += part.result()
     return _report(outcomes, asked.least, len(on_postgres), time.monotonic() - began)
 
 
@@ -63,13 +66,14 @@ def _report(outcomes: list[Outcome], least: int | None, on_postgres: int, second
         events += outcome.events
         counts += outcome.counts
         crashes += outcome.crashes
-    least = min(100, len(outcomes) // 30) if least is None else least
+    least = min(100, len(outcomes) // 10) if least is None else least
     rare = _table("transition", {event: events[event] for event in EVENTS}, least)
     rare += _table("fault", {fault: counts[f"fault: {fault}"] for fault in FAULTS}, least)
     _table("killed at", dict(sorted(crashes.items())), 0)
     broken = [outcome for outcome in outcomes if outcome.complaints]
     for outcome in sorted(broken, key=lambda outcome: outcome.seed)[:5]:
-        print(f"\nseed {outcome.seed} (make simulate SEED={outcome.seed}):")
+        server = " POSTGRES=1" if outcome.seed <= on_postgres else ""
+        print(f"\nseed {outcome.seed} (make simulate SEED={outcome.seed}{server}):")
         print("\n".join(outcome.complaints))
     median = statistics.median(len(outcome.trace) for outcome in outcomes)
     steps = statistics.median(outcome.steps for outcome in outcomes)
@@ -79,7 +83,7 @@ def _report(outcomes: list[Outcome], least: int | None, on_postgres: int, second
     )
     if rare:
         print(f"Less than {least} times: {', '.join(rare)}")
-    return int(bool(broken or rare))
+    return int(bool(broken or rare) or steps < SHORTEST)
 
 
 def _table(title: str, rows: dict[str, int], least: int) -> list[str]:

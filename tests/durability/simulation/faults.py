@@ -106,19 +106,19 @@ class MailServer:
         if roll < 55:
             self._fault("451")
             raise Delayed("451")
-        if roll < 70:
+        if roll < 75:
             self._fault("550")
             raise Rejected("550")
-        if roll < 85:
+        if roll < 90:
             self._fault("hangs before DATA")
             self._wait(20)
             raise Unavailable("hangs")
-        if roll < 100:
+        if roll < 105:
             self._fault("hangs after DATA")
             self._took(mail, answered=False)
             self._wait(20)
             raise Unavailable("hangs")
-        if roll < 125:
+        if roll < 130:
             self._fault("drops after DATA")
             self._took(mail, answered=False)
             raise Unavailable("dropped")

@@ -1,5 +1,7 @@
 """Many schedules in one process, each over a copy of one prepared database."""
 
+import gc
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,6 +14,13 @@ from tests.clock import MovableClock
 from tests.databases import SqliteDatabases, open_postgres
 from tests.durability.simulation.schedule import Outcome, prepare, programme, run_schedule
 from tests.durability.simulation.world import Engines
+
+
+def begin() -> None:
+    """A process that only plays schedules. What is imported stays, and need not be looked through again and again."""
+    logging.disable()  # what the loops report of every fault
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def play(seeds: Sequence[int], *, steps: int | None = None, postgres: bool = False) -> list[Outcome]:
