@@ -40,12 +40,12 @@ class Book:
     actor: str = "cli"
     written: list[int] = field(default_factory=list, compare=False)
     # Called with the name of every point at which the way of a change may break off: the tests of durability break it
-    # off there. Every transaction has two such points, named for the function that opened it.
+    # off there. Every transaction has two such points, named for the transition: the function that opened it.
     points: Callable[[str], None] | None = field(default=None, compare=False)
 
     @contextmanager
-    def write(self) -> Iterator["Tx"]:
-        """One transaction: all of it, or nothing. Raises Unavailable."""
+    def write(self, step: str | None = None) -> Iterator["Tx"]:
+        """One transaction: all of it, or nothing. `step`: its name at the points. Raises Unavailable."""
         with usable_database(), Session(self.engine, expire_on_commit=False) as session:
             tx = Tx(self, session)
             yield tx
@@ -55,7 +55,7 @@ class Book:
             if self.points is None:
                 session.commit()
             else:
-                step = sys._getframe(2).f_code.co_name  # who opened the transaction, behind contextlib's frame
+                step = step or sys._getframe(2).f_code.co_name  # who opened it, behind contextlib's frame
                 self.points(f"{step}.before_commit")
                 session.commit()
                 self.points(f"{step}.after_commit")

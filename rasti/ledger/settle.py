@@ -20,8 +20,9 @@ def change_settled(book: Book, lead_id: int, change: Callable[[Tx, Lead], Result
     Raises NotFound.
     """
     acted = False
+    transition = change.__qualname__.partition(".")[0]  # the function in which the change is written
     while True:
-        with book.write() as tx:
+        with book.write(transition) as tx:
             tx.lock(Lock.TENURE, shared=True)
             lead = lock_lead(tx, lead_id)
             judge_overdue(tx, lead)

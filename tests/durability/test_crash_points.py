@@ -18,10 +18,36 @@ from tests.durability.checker import check, complaints
 from tests.durability.evidence import JOURNALS, Evidence, read_journal, read_tables
 from tests.durability.simulation.schedule import programme_text
 from tests.durability.sweep.outside import append
-from tests.durability.sweep.points import SIDE_EFFECTS, all_points, side_effects
+from tests.durability.sweep.points import (
+    HARMLESS,
+    SIDE_EFFECTS,
+    all_points,
+    public_names,
+    side_effects,
+    ways_past_the_clients,
+)
 from tests.durability.sweep.story import STORY, Life, calm, instant
 
 POINTS = all_points()
+
+# Where a change may break off, in the words of an operator; `complete_all` notes the runs that Prefect has scheduled.
+KINDS = {
+    "intake": "receive_lead",
+    "claim": "claim",
+    "SMTP's DATA": "mail",
+    "delivery": "complete",
+    "Prefect's call": "runs",
+    "scheduling": "complete_all",
+    "contact": "log_contact",
+    "verdict": "judge_checkpoints",
+    "violation": "record_violation",
+    "fallback": "fall_back_all",
+    "hand-over": "_hand_over_next",
+    "ingest": "ingest_register",
+    "ranking": "rank",
+    "publication": "publish",
+    "activation": "activate",
+}
 
 
 def live(url: str, folder: Path, step: int, point: str | None) -> None:
@@ -112,13 +138,27 @@ def test_every_point_is_on_the_way_of_the_story(told: Told) -> None:
     assert [point for point in POINTS if point not in told.passed] == []
 
 
+@pytest.mark.parametrize("step", KINDS.values(), ids=KINDS)
+def test_every_kind_of_step_has_a_point_before_and_after(step: str) -> None:
+    places = {point.split(".")[1].split("_")[0] for point in POINTS if point.startswith(f"{step}.")}
+    assert places == {"before", "after"}
+
+
 def test_whatever_leaves_the_process_has_a_point_before_and_after() -> None:
     effects = side_effects()
-    assert {call for _place, call, _points in effects} == set(SIDE_EFFECTS)
-    for place, call, points in effects:
+    assert {call for _place, call, _before, _after in effects} == set(SIDE_EFFECTS)
+    for place, call, before, after in effects:
         kind = SIDE_EFFECTS[call]
-        places = {point.split(".")[1].split("_")[0] for point in points if point.startswith(f"{kind}.")}
-        assert places == {"before", "after"}, f"{call} in {place} has only the points {points}"
+        assert before.startswith(f"{kind}.before_"), f"{call} in {place} has no point right before it"
+        assert after == before.replace("before", "after"), f"{call} in {place} has no point right after it"
+
+
+def test_whatever_the_clients_offer_is_known_to_leave_the_process_or_not() -> None:
+    assert public_names() == SIDE_EFFECTS.keys() | HARMLESS.keys()
+
+
+def test_nothing_leaves_the_process_past_the_clients_or_commits_past_the_book() -> None:
+    assert ways_past_the_clients() == []
 
 
 @pytest.mark.parametrize("point", POINTS)
