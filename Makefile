@@ -72,11 +72,11 @@ bench-quick: setup $(PEERS)/.installed ## The same in small, under five minutes 
 bench-intake: setup ## Send leads to the API at a steady rate, and open a long list (RATE=50 SECONDS=60)
 	@$(BIN)/python -m benchmarks.intake --rate $(or $(RATE),50) --seconds $(SECONDS)
 
-mutants: setup ## Change each rule's line in a copy and see its test turn red (minutes)
-	@$(BIN)/python -m tests.mutants
+mutants: setup ## Break each rule and each invariant in a copy and see its test, or the checker, turn red (minutes)
+	@$(BIN)/python -m tests.mutants --jobs $(JOBS)
 
 simulate: setup ## Play seeded schedules of faults over the ledger, or replay one (SCHEDULES=10000, or SEED=42)
-	@$(SIMULATE) $(if $(SEED),--seed $(SEED),--schedules $(SCHEDULES) --postgres 20)
+	@$(SIMULATE) $(if $(SEED),--seed $(SEED) --postgres $(or $(POSTGRES),0),--schedules $(SCHEDULES) --postgres $(or $(POSTGRES),20))
 
 chaos: setup ## Kill real processes while leads arrive, then check (SECONDS=60 SEED=1)
 	@$(BIN)/python -m tests.durability.chaos --seconds $(SECONDS) --seed $(or $(SEED),1)

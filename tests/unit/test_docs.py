@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.mutants import MUTANTS, Mutant
+from tests.durability.checker import INVARIANTS
+from tests.mutants.invariants import INVARIANTS as INVARIANT_MUTANTS
+from tests.mutants.invariants import InvariantMutant
+from tests.mutants.rules import RULES, RuleMutant
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -50,13 +53,23 @@ def test_a_rule_names_code_and_tests_that_exist(row: list[str]) -> None:
 
 
 def test_every_decision_has_a_mutant() -> None:
-    assert {mutant.rule for mutant in MUTANTS} == {f"D{n}" for n in range(1, 18)}
+    assert {mutant.rule for mutant in RULES} == {f"D{n}" for n in range(1, 18)}
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.rule}-{mutant.old.strip()[:30]}")
-def test_a_mutant_changes_a_line_that_is_there_once(mutant: Mutant) -> None:
+def test_every_invariant_has_a_mutant() -> None:
+    assert {mutant.invariant for mutant in INVARIANT_MUTANTS} == set(INVARIANTS)
+
+
+@pytest.mark.parametrize("mutant", RULES, ids=lambda mutant: f"{mutant.rule}-{mutant.old.strip()[:30]}")
+def test_a_mutant_changes_a_line_that_is_there_once(mutant: RuleMutant) -> None:
     assert (ROOT / mutant.file).read_text("utf-8").count(mutant.old) == 1
     assert _is_test(*mutant.test.split("::"))
+
+
+@pytest.mark.parametrize("mutant", INVARIANT_MUTANTS, ids=lambda mutant: f"{mutant.invariant}-{mutant.what[:30]}")
+def test_a_mutant_of_an_invariant_changes_what_is_there_once(mutant: InvariantMutant) -> None:
+    for file, old, _new in mutant.patches:
+        assert (ROOT / file).read_text("utf-8").count(old) == 1, f"{file}: {old}"
 
 
 def _found(name: str) -> bool:

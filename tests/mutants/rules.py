@@ -1,23 +1,12 @@
-"""Proof that the tests hold the rules: each line of a rule is changed in a copy, and its test must turn red.
+"""The rules' mutants: each line of a rule that is changed, and the test that must turn red."""
 
-`make mutants` runs them all (minutes), `python -m tests.mutants D12` those of one rule; the project stays as it is.
-"""
-
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("flows", "models", "rasti", "tasks", "tests", "examples", "programme.yaml", "pyproject.toml")
 PROGRAMME = "tests/programme"
 
 
 @dataclass(frozen=True)
-class Mutant:
+class RuleMutant:
     """One changed line (`old` stands in `file` once), and the test that must notice."""
 
     rule: str
@@ -27,127 +16,127 @@ class Mutant:
     test: str
 
 
-MUTANTS = [
-    Mutant(
+RULES = [
+    RuleMutant(
         "D1",
         "rasti/ledger/ranking_facts.py",
         "        col(InvoiceRevision.status) == InvoiceStatus.POSTED,\n",
         "",
         f"{PROGRAMME}/test_ranking.py::test_cancelled_invoices_do_not_count_D1",
     ),
-    Mutant(
+    RuleMutant(
         "D2",
         "rasti/rules/growth.py",
         "rounding=ROUND_HALF_UP",
         "rounding='ROUND_HALF_EVEN'",
         f"{PROGRAMME}/test_ranking.py::test_growth_is_published_with_two_decimals_half_up_D2",
     ),
-    Mutant(
+    RuleMutant(
         "D2",
         "rasti/rules/ranking.py",
         "return -standing.growth, -standing.kits_sold,",
         "return -standing.growth, 0,",
         f"{PROGRAMME}/test_ranking.py::test_what_readers_see_as_equal_is_equal_and_kits_decide_R3_D2",
     ),
-    Mutant(
+    RuleMutant(
         "D3",
         "rasti/rules/ranking.py",
         "    if bill.partner in eligibility.holders:\n        return NotRanked.HOLDS_THE_LEADS\n",
         "",
         f"{PROGRAMME}/test_versions.py::test_who_was_handed_a_lead_is_an_input_and_leaves_the_ranking_R5_D5",
     ),
-    Mutant(
+    RuleMutant(
         "D3",
         "rasti/rules/ranking.py",
         "bill.billed <= bill.previous",
         "bill.billed < bill.previous",
         f"{PROGRAMME}/test_ranking.py::test_who_is_not_ranked_is_listed_with_a_reason_D3",
     ),
-    Mutant(
+    RuleMutant(
         "D4",
         "rasti/rules/programme.py",
         "if now < month.ends_at(self.zone):",
         "if now < month.starts_at(self.zone):",
         f"{PROGRAMME}/test_ranking.py::test_a_month_that_has_not_ended_is_refused_D4",
     ),
-    Mutant(
+    RuleMutant(
         "D4",
         "rasti/rules/programme.py",
         "if month < self.first_month or (self.last_month is not None and month > self.last_month):",
         "if month < self.first_month:",
         f"{PROGRAMME}/test_ranking.py::test_a_month_outside_the_programme_is_refused_D4",
     ),
-    Mutant(
+    RuleMutant(
         "D5",
         "rasti/ledger/ranking_facts.py",
         '            "partners": _digest(states),\n',
         "",
         f"{PROGRAMME}/test_versions.py::test_the_states_of_partners_with_lines_are_an_input_D5",
     ),
-    Mutant(
+    RuleMutant(
         "D5",
         "rasti/ledger/versions.py",
         "    if found is not None:\n        return view_of(tx, found)\n",
         "",
         f"{PROGRAMME}/test_versions.py::test_the_same_inputs_are_one_version_D5",
     ),
-    Mutant(
+    RuleMutant(
         "D6",
         "rasti/ledger/rankings.py",
         "    if view.complete:\n        return\n",
         "    return\n",
         f"{PROGRAMME}/test_versions.py::test_an_incomplete_version_needs_the_reason_of_an_operator_D6",
     ),
-    Mutant(
+    RuleMutant(
         "D6",
         "rasti/ledger/months.py",
         "{str(month), str(month.previous)}",
         "{str(month)}",
         f"{PROGRAMME}/test_versions.py::test_a_quarantined_row_of_either_month_makes_the_ranking_incomplete_D6",
     ),
-    Mutant(
+    RuleMutant(
         "D7",
         "rasti/ledger/rankings.py",
         '                    "kits_sold": entry.kits_sold,\n',
         '                    "kits_sold": entry.kits_sold,\n                    "billed": str(entry.billed),\n',
         f"{PROGRAMME}/test_versions.py::test_the_three_best_are_announced_R4_D7",
     ),
-    Mutant(
+    RuleMutant(
         "D8",
         "rasti/ledger/leads.py",
         "if ends_at is not None and tx.now >= ends_at:",
         "if False:",
         f"{PROGRAMME}/test_tenures.py::test_after_the_end_nothing_is_handed_over_and_nobody_is_named_D8",
     ),
-    Mutant(
+    RuleMutant(
         "D8",
         "rasti/ledger/tenures.py",
         "            end_tenure(tx, tenure, TenureEnd.SWITCHED if walked else TenureEnd.NEXT_MONTH)\n",
         "            pass\n",
         f"{PROGRAMME}/test_tenures.py::test_the_holder_stays_until_the_next_activation_D8",
     ),
-    Mutant(
+    RuleMutant(
         "D9",
         "rasti/ledger/tenures.py",
         "if walked is not None and not switch:",
         "if holder is not None and not switch:",
         f"{PROGRAMME}/test_tenures.py::test_activating_again_after_it_was_found_exhausted_is_no_operation_D9",
     ),
-    Mutant(
+    RuleMutant(
         "D9",
         "rasti/rules/fallback.py",
         "if place <= below:",
         "if False:",
         f"{PROGRAMME}/test_switches.py::test_a_fallback_goes_strictly_down_D9",
     ),
-    Mutant(
+    RuleMutant(
         "D9",
         "rasti/ledger/tenure_walk.py",
         "                col(Violation.reversed_at).is_(None),\n",
         "",
         f"{PROGRAMME}/test_activation.py::test_a_reversed_violation_is_not_counted_D9",
     ),
-    Mutant(
+    RuleMutant(
         "D9",
         "rasti/ledger/tenure_walk.py",
         "        below = max(held, default=0)\n",
@@ -155,21 +144,21 @@ MUTANTS = [
         f"{PROGRAMME}/test_switches.py::"
         "test_a_fallback_after_a_partner_without_a_place_goes_below_the_lowest_place_that_held_D9",
     ),
-    Mutant(
+    RuleMutant(
         "D10",
         "rasti/ledger/tenures.py",
         "            return move_on(tx, tenure, TenureEnd.SUSPENDED, reason=reason)\n",
         "            return tenure.partner_code\n",
         f"{PROGRAMME}/test_switches.py::test_declining_or_suspending_moves_on_and_leads_in_work_stay_D10",
     ),
-    Mutant(
+    RuleMutant(
         "D11",
         "rasti/rules/regulation.py",
         "return max(received_at, window.opens_at_or_after(tenure_started_at))",
         "return received_at",
         f"{PROGRAMME}/test_clocks.py::test_a_switch_at_three_in_the_night_topples_nobody_before_nine_D11",
     ),
-    Mutant(
+    RuleMutant(
         "D11",
         "rasti/ledger/attempts.py",
         "    if attempt.received_at is not None or attempt.ended_at is not None:\n        return\n",
@@ -177,112 +166,112 @@ MUTANTS = [
         f"{PROGRAMME}/test_clocks.py::"
         "test_opening_the_lead_in_the_cabinet_starts_the_clock_and_the_late_mail_does_not_D11",
     ),
-    Mutant(
+    RuleMutant(
         "D12",
         "rasti/rules/regulation.py",
         "    if now <= window.due_at:\n",
         "    if now < window.due_at:\n",
         f"{PROGRAMME}/test_checkpoints.py::test_exactly_at_the_due_instant_nothing_is_overdue_yet_D12",
     ),
-    Mutant(
+    RuleMutant(
         "D12",
         "rasti/rules/regulation.py",
         "contact.checklist >= CHECKLISTS[kind]",
         "contact.checklist",
         f"{PROGRAMME}/test_checkpoints.py::test_the_first_call_needs_all_of_its_checklist_R12",
     ),
-    Mutant(
+    RuleMutant(
         "D12",
         "rasti/ledger/settle.py",
         "            judge_overdue(tx, lead)\n",
         "",
         f"{PROGRAMME}/test_checkpoints.py::test_a_contact_first_judges_what_is_overdue_D12_D15",
     ),
-    Mutant(
+    RuleMutant(
         "D12",
         "rasti/rules/regulation.py",
         "is_call and (not calls or contact.began_at - calls[-1].began_at >= rules.no_answer.apart)",
         "is_call",
         f"{PROGRAMME}/test_calls.py::test_what_is_enough_when_the_client_does_not_pick_up_D12",
     ),
-    Mutant(
+    RuleMutant(
         "D13",
         "rasti/ledger/fallback.py",
         "switched = tenure is not None and attempt.tenure_id == tenure.id",
         "switched = tenure is not None",
         f"{PROGRAMME}/test_fallback.py::test_five_neglected_leads_of_one_holder_make_one_switch_D13",
     ),
-    Mutant(
+    RuleMutant(
         "D13",
         "rasti/ledger/fallback.py",
         "neglected = checkpoint.kind is CheckpointKind.FIRST_HOUR and",
         "neglected =",
         f"{PROGRAMME}/test_fallback.py::test_a_later_violation_switches_and_the_lead_stays_D13",
     ),
-    Mutant(
+    RuleMutant(
         "D14",
         "rasti/ledger/fallback.py",
         "    if len(automatic) >= rules_of(tx, attempt).automatic_attempts:\n",
         "    if len(automatic) > rules_of(tx, attempt).automatic_attempts:\n",
         "tests/integration/test_pauses.py::test_a_lead_neglected_twice_is_paused_and_a_third_partner_is_not_toppled",
     ),
-    Mutant(
+    RuleMutant(
         "D14",
         "rasti/ledger/handover.py",
         "return PauseReason.WOULD_RETURN if tenure.partner_code in moved_from else None",
         "return None",
         f"{PROGRAMME}/test_fallback.py::test_a_lead_that_would_go_back_is_paused_D14",
     ),
-    Mutant(
+    RuleMutant(
         "D14",
         "rasti/ledger/attempts.py",
         "        if checkpoint.verdict is None:\n",
         "        if False:\n",
         f"{PROGRAMME}/test_same_verdict.py::test_closing_in_time_voids_what_is_open_D12_D14",
     ),
-    Mutant(
+    RuleMutant(
         "D15",
         "rasti/ledger/contacts.py",
         "    if lead.state in (LeadState.IN_WORK, LeadState.WAITING):\n",
         "    if lead.state is LeadState.CLOSED:\n",
         f"{PROGRAMME}/test_outcomes.py::test_what_a_former_holder_hears_from_the_client_pauses_the_lead_D15",
     ),
-    Mutant(
+    RuleMutant(
         "D15",
         "rasti/ledger/contacts.py",
         '        raise Forbidden("{partner} has never held lead {id}.", partner=partner, id=lead.id)\n',
         "        return open_attempt(tx, lead.id)\n",
         f"{PROGRAMME}/test_outcomes.py::test_a_contact_by_a_partner_who_never_held_the_lead_is_refused_D15",
     ),
-    Mutant(
+    RuleMutant(
         "D16",
         "rasti/ledger/handover.py",
         "col(Lead.moved_at).is_(None), col(Lead.requested_at)",
         "col(Lead.requested_at)",
         f"{PROGRAMME}/test_waiting.py::test_moved_leads_are_handed_over_before_the_waiting_ones_D16",
     ),
-    Mutant(
+    RuleMutant(
         "D16",
         "rasti/ledger/handover.py",
         "return tenure if in_last_hour < rules.drain_per_hour else None",
         "return tenure",
         f"{PROGRAMME}/test_waiting.py::test_leads_wait_and_drain_in_order_ten_in_a_rolling_hour_D16",
     ),
-    Mutant(
+    RuleMutant(
         "D16",
         "rasti/ledger/handover.py",
         "    if not CallWindow.of(rules, tx.programme.zone).is_open(tx.now):\n        return None\n",
         "",
         f"{PROGRAMME}/test_waiting.py::test_waiting_leads_are_handed_over_inside_the_call_window_only_D16",
     ),
-    Mutant(
+    RuleMutant(
         "D17",
         "rasti/ledger/leads.py",
         "    if known.body_digest != body.digest():\n",
         "    if known.body_digest == body.digest():\n",
         f"{PROGRAMME}/test_arrivals.py::test_a_redelivered_lead_is_the_same_lead_D17",
     ),
-    Mutant(
+    RuleMutant(
         "D17",
         "rasti/ledger/leads.py",
         "if root.state in _IN_HAND and any(arrived >= since for arrived in arrivals[root.id]):",
@@ -290,46 +279,3 @@ MUTANTS = [
         f"{PROGRAMME}/test_arrivals.py::test_the_thirty_days_run_from_arrival_D17",
     ),
 ]
-
-
-def main(rules: list[str]) -> int:
-    """Try the mutants of these rules (none named: all); the number of those that no test noticed."""
-    survived = 0
-    with tempfile.TemporaryDirectory(prefix="rasti-mutants-") as folder:
-        for name in COPIED:
-            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-            copy(ROOT / name, Path(folder, name))
-        for mutant in MUTANTS:
-            if not rules or mutant.rule in rules:
-                noticed = _is_noticed(Path(folder), mutant)
-                survived += not noticed
-                first = mutant.old.strip().splitlines()[0]
-                print(f"{mutant.rule:4} {'red' if noticed else 'SURVIVED':9} {mutant.file}: {first}", flush=True)
-    print(f"{survived} survived")
-    return survived
-
-
-def _is_noticed(folder: Path, mutant: Mutant) -> bool:
-    """Whether the test is red with the changed line; on SQLite, which is quicker."""
-    path = folder / mutant.file
-    text = path.read_text("utf-8")
-    assert text.count(mutant.old) == 1, f"{mutant.file} has {mutant.old!r} {text.count(mutant.old)} times"
-    path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not postgres", mutant.test],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    finally:
-        path.write_text(text, "utf-8")
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"{mutant.test} could not be run:\n{done.stdout[-3000:]}")
-    return done.returncode == 1
-
-
-if __name__ == "__main__":
-    sys.exit(min(main(sys.argv[1:]), 1))
