@@ -20,6 +20,9 @@ SECTIONS = {
     "ingest": "benchmarks.ingest",
     "ranking": "benchmarks.ranking",
     "timers": "benchmarks.timers",
+    "flow-runs": "benchmarks.flow_runs",
+    "pages": "benchmarks.pages",
+    "scaling": "benchmarks.scaling",
     "handover": "benchmarks.handover",
 }
 

@@ -17,7 +17,7 @@ from benchmarks.figures import Figure, at_most, ratio_at_least
 from benchmarks.load import Sent, percentile, send_leads, until
 from benchmarks.systems import Starter, System, dbos, plain_prefect, rasti, temporal
 
-WARM_UP = 20
+WARM_UP = 10
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Measured:
     memory: float  # MB after the burst
 
 
-FAST = {True: Plan(20, 100, 300, 60), False: Plan(20, 600, 3000, 300)}
-SLOW = {True: Plan(0.2, 3, 6, 120), False: Plan(0.2, 12, 30, 300)}
+FAST = {True: Plan(20, 60, 150, 60), False: Plan(20, 600, 3000, 300)}
+SLOW = {True: Plan(0.5, 2, 4, 120), False: Plan(0.2, 12, 30, 300)}
 
 SYSTEMS: dict[str, tuple[Starter, dict[bool, Plan]]] = {
     "rasti on PostgreSQL": (rasti, FAST),
@@ -98,13 +98,14 @@ def _try(name: str, start: Starter, plan: Plan) -> Measured | None:
     """Start a system, measure it, stop it. None: it did not start or lost a lead; stderr says why."""
     try:
         with tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder, start(Path(folder)) as system:
-            return _measure(system, plan)
+            return measure(system, plan)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a peer that does not start is a figure too
         print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         return None
 
 
-def _measure(system: System, plan: Plan) -> Measured:
+def measure(system: System, plan: Plan) -> Measured:
+    """What a running system does: at a steady rate, then in a burst. Raises RuntimeError: it refused or lost a lead."""
     if plan.rate >= 1:
         _send(system, plan, WARM_UP, plan.rate)
     before = system.cpu()

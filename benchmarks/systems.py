@@ -58,7 +58,8 @@ def rasti(
     *,
     on_postgres: bool = True,
     prefect_runs: bool = False,
-    steward: bool = True,
+    portals: int = 1,
+    stewards: int = 1,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
     """Portal and steward; with `prefect_runs` also a Prefect server in which the steward creates the leads' runs."""
@@ -76,7 +77,7 @@ def rasti(
         environment |= settings or {}
         pids = [server.pid] if server and server.pid else []
         if prefect_runs:
-            api, pid = stack.enter_context(_prefect_server(folder))
+            api, pid = stack.enter_context(prefect_server(folder))
             pids.append(pid)
             environment |= {"PREFECT_API_URL": api, "PREFECT_DEFAULT_WORK_POOL_NAME": "rasti"}
             _prefect(environment, "work-pool", "create", "rasti", "--type", "rasti-warm")
@@ -88,12 +89,23 @@ def rasti(
                 pids.append(process.pid)
                 yield
 
-        port = free_port()
-        stack.enter_context(more("portal", "--port", str(port)))
-        if steward:
+        ports = [free_port() for _portal in range(portals)]
+        for port in ports:
+            stack.enter_context(more("portal", "--port", str(port)))
+        for _steward in range(stewards):
             stack.enter_context(more("steward"))
         headers = {"Authorization": f"Bearer {token}"}
-        yield _ready(System([f"http://127.0.0.1:{port}"], pids, mails, headers, url, more))
+        yield _ready(System([f"http://127.0.0.1:{port}" for port in ports], pids, mails, headers, url, more))
+
+
+@contextmanager
+def open_book(system: System) -> Iterator[Book]:
+    """The ledger of a running rasti."""
+    engine = open_engine(system.database)
+    try:
+        yield Book(engine, load_programme(PROGRAMME), actor="bench")
+    finally:
+        engine.dispose()
 
 
 @contextmanager
@@ -134,7 +146,7 @@ def plain_prefect(folder: Path, *, served: bool = False) -> Iterator[System]:
     """Prefect as its documentation has it: a stock process worker, or `serve`; polled every second."""
     with ExitStack() as stack:
         smtp, mails = stack.enter_context(_sink(folder))
-        api, pid = stack.enter_context(_prefect_server(folder))
+        api, pid = stack.enter_context(prefect_server(folder))
         environment = _outside() | {
             "PREFECT_API_URL": api,
             "PREFECT_HOME": str(folder / "prefect"),
@@ -190,7 +202,7 @@ def _sink(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 @contextmanager
-def _prefect_server(folder: Path) -> Iterator[tuple[str, int]]:
+def prefect_server(folder: Path) -> Iterator[tuple[str, int]]:
     port = free_port()
     environment = _outside() | {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]

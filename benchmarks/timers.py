@@ -6,7 +6,7 @@ A verdict's lateness counts from the due time plus the guard's grace: before tha
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,10 +18,8 @@ from sqlmodel import col
 from benchmarks.figures import Figure, at_most
 from benchmarks.load import percentile, until
 from benchmarks.many_leads import add_checkpoints, add_leads, settle
-from benchmarks.systems import PROGRAMME, System, rasti
+from benchmarks.systems import System, open_book, rasti
 from models import Checkpoint, Tenure
-from models.engine import open_engine
-from rasti.clients.programme_file import load_programme
 from rasti.ledger.book import Book
 from rasti.ledger.sessions import open_session_within
 from rasti.portal.visitor import COOKIE
@@ -41,7 +39,7 @@ class Plan:
 
 
 PLANS = {
-    True: Plan((0, 10_000), (1_000,), 5, 20),
+    True: Plan((0, 10_000), (1_000,), 3, 10),
     False: Plan((0, 10_000, 100_000, 1_000_000), (1_000, 10_000), 30, 100),
 }
 
@@ -56,7 +54,7 @@ def figures(quick: bool) -> Iterator[Figure]:
 def _pending(name: str, on_postgres: bool, plan: Plan) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder:
         start = rasti(Path(folder), on_postgres=on_postgres, settings={"RASTI_GUARD_GRACE": str(GRACE)})
-        with start as system, _book(system) as book:
+        with start as system, open_book(system) as book:
             empty = None
             for pending in plan.pending:
                 size = _fill(book, pending)
@@ -78,24 +76,15 @@ def _pending(name: str, on_postgres: bool, plan: Plan) -> Iterator[Figure]:
 def _after_an_outage(overdue: int) -> Iterator[Figure]:
     """The steward was away when they came due: seconds from its start to the last verdict."""
     with tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder, ExitStack() as stack:
-        start = rasti(Path(folder), settings={"RASTI_GUARD_GRACE": str(GRACE)}, steward=False)
+        start = rasti(Path(folder), settings={"RASTI_GUARD_GRACE": str(GRACE)}, stewards=0)
         system = stack.enter_context(start)
-        book = stack.enter_context(_book(system))
+        book = stack.enter_context(open_book(system))
         _make_due(book, _add(book, overdue), timedelta(minutes=-5))
         began = time.monotonic()
         stack.enter_context(system.more("steward"))
         _judged(book, overdue)
         took = time.monotonic() - began
         yield Figure(f"start to the last verdict, {overdue:,} overdue at the start, s", took, None, at_most(60))
-
-
-@contextmanager
-def _book(system: System) -> Iterator[Book]:
-    engine = open_engine(system.database)
-    try:
-        yield Book(engine, load_programme(PROGRAMME), actor="bench")
-    finally:
-        engine.dispose()
 
 
 def _add(book: Book, leads: int) -> range:

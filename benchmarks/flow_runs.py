@@ -1,0 +1,159 @@
+"""What a flow run costs on the warm worker, on the stock process worker, and called directly.
+
+Each kind gets a Prefect server of its own. Processor seconds are those of the worker with its children and of the
+server; the direct call is the same flow called in a running process, also against the server.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from prefect import flow
+
+from benchmarks.figures import Figure, ratio_at_most
+from benchmarks.load import until
+from benchmarks.processes import cpu_seconds, running
+from benchmarks.systems import prefect_server
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS = {True: {"warm": 30, "stock": 4, "direct": 30}, False: {"warm": 300, "stock": 20, "direct": 300}}
+
+
+@flow(persist_result=False)
+def nothing(number: int) -> None:
+    """The least a flow can do."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one run: processor seconds, seconds until done when many are due at once, bytes in Prefect's database."""
+
+    worker: float
+    server: float
+    seconds: float
+    bytes: float
+
+    @property
+    def cpu(self) -> float:
+        return self.worker + self.server
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """The three kinds, one after another; those of the workers also with the bytes a scheduled run takes."""
+    costs = {}
+    for kind, runs in RUNS[quick].items():
+        with tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder, _server(Path(folder)) as server:
+            costs[kind] = _direct(server, runs) if kind == "direct" else _on_a_worker(server, kind, runs)
+    warm, stock, direct = costs["warm"], costs["stock"], costs["direct"]
+    yield Figure("processor of a flow run, warm / stock worker, s", warm.cpu, stock.cpu, ratio_at_most(0.1))
+    yield Figure("  of that the worker, warm / stock, s", warm.worker, stock.worker)
+    yield Figure("  of that the server, warm / stock, s", warm.server, stock.server)
+    yield Figure("processor of a flow run, warm worker / direct call, s", warm.cpu, direct.cpu)
+    yield Figure("flow runs a second, warm / stock worker", 1 / warm.seconds, 1 / stock.seconds)
+    yield Figure("bytes of Prefect's database a finished run, warm / stock", warm.bytes, stock.bytes)
+
+
+@dataclass(frozen=True)
+class _Server:
+    folder: Path
+    url: str
+    pid: int
+    environment: dict[str, str]
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[_Server]:
+    with prefect_server(folder) as (url, pid):
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        environment = outside | {
+            "PREFECT_API_URL": url,
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_LOGGING_LEVEL": "WARNING",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "DO_NOT_TRACK": "1",
+            "PWD": str(ROOT),
+        }
+        yield _Server(folder, url, pid, environment)
+
+
+def _on_a_worker(server: _Server, pool: str, runs: int) -> Cost:
+    kind = "rasti-warm" if pool == "warm" else "process"
+    prefect = [sys.executable, "-m", "prefect"]
+    subprocess.run(
+        [*prefect, "work-pool", "create", pool, "--type", kind],
+        check=True,
+        capture_output=True,
+        env=server.environment,
+    )
+    command = [*prefect, "worker", "start", "--pool", pool, "--type", kind, "--limit", "2"]
+    with ExitStack() as stack:
+        worker = stack.enter_context(running(command, server.environment, server.folder, cwd=ROOT)).pid
+        http = stack.enter_context(httpx.Client(base_url=f"{server.url}/", timeout=60))
+        deployment = _deploy(http, pool)
+        _run(http, deployment, 2)  # the first runs import the flow
+        began, size = time.monotonic(), _size(server)
+        before = cpu_seconds(worker), cpu_seconds(server.pid)
+        _run(http, deployment, runs)
+        after = cpu_seconds(worker), cpu_seconds(server.pid)
+        return Cost(
+            (after[0] - before[0]) / runs,
+            (after[1] - before[1]) / runs,
+            (time.monotonic() - began) / runs,
+            (_size(server) - size) / runs,
+        )
+
+
+def _direct(server: _Server, runs: int) -> Cost:
+    code = (
+        "import sys, time, resource\nfrom benchmarks.flow_runs import nothing\nnothing(0)\n"
+        "def cpu():\n    used = resource.getrusage(resource.RUSAGE_SELF)\n    return used.ru_utime + used.ru_stime\n"
+        "before, began = cpu(), time.monotonic()\n"
+        "for number in range(int(sys.argv[1])):\n    nothing(number)\n"
+        "print(cpu() - before, time.monotonic() - began)\n"
+    )
+    before, size = cpu_seconds(server.pid), _size(server)
+    command = [sys.executable, "-c", code, str(runs)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=server.environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    own, seconds = map(float, done.stdout.split()[-2:])
+    used = cpu_seconds(server.pid) - before
+    return Cost(own / runs, used / runs, seconds / runs, (_size(server) - size) / runs)
+
+
+def _deploy(http: httpx.Client, pool: str) -> str:
+    flow_id = http.post("flows/", json={"name": "nothing"}).raise_for_status().json()["id"]
+    deployment = {
+        "name": f"nothing-{pool}",
+        "flow_id": flow_id,
+        "work_pool_name": pool,
+        "entrypoint": "benchmarks.flow_runs.nothing",
+        "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
+    }
+    return str(http.post("deployments/", json=deployment).raise_for_status().json()["id"])
+
+
+def _run(http: httpx.Client, deployment: str, count: int) -> None:
+    """Create runs and wait until all have completed."""
+    for start in range(0, count, 100):
+        numbers = range(start, min(start + 100, count))
+        body = [{"parameters": {"number": number}, "enforce_parameter_schema": False} for number in numbers]
+        http.post(f"deployments/{deployment}/create_flow_run/bulk", json=body).raise_for_status()
+    open_runs = {
+        "deployments": {"id": {"any_": [deployment]}},
+        "flow_runs": {"state": {"type": {"not_any_": ["COMPLETED"]}}},
+    }
+    if not until(lambda: http.post("flow_runs/count", json=open_runs).json() == 0, 60 + 10 * count):
+        raise SystemExit(f"{count} runs did not complete")
+
+
+def _size(server: _Server) -> int:
+    """Bytes of Prefect's SQLite file with its write-ahead log."""
+    return sum(path.stat().st_size for path in (server.folder / "prefect").glob("prefect.db*"))
