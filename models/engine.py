@@ -1,5 +1,6 @@
 """Opens the database. What differs between SQLite and PostgreSQL lives here and says why."""
 
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,17 @@ from rasti.errors import RastiError, Unavailable
 
 READ_ONLY = "rasti_read_only"
 
+# Of other classes than OperationalError, and no fault of a statement: a read-only transaction, a standby that may not
+# write ("not supported"), damaged data or index.
+_UNUSABLE_POSTGRES = {"25006", "0A000", "XX001", "XX002"}
+_UNUSABLE_SQLITE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
 
 def open_engine(url: str, *, busy_timeout: float = 10.0) -> Engine:
-    """An engine for a SQLite or PostgreSQL URL; `busy_timeout` in seconds is how long SQLite waits for its lock."""
+    """An engine for a SQLite or PostgreSQL URL; `busy_timeout` in seconds is how long SQLite waits for its lock.
+
+    A URL may say that itself: `?timeout=30`.
+    """
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url, busy_timeout)
     # hide_parameters: a statement's values may be a client's data, and errors end up in logs.
@@ -27,7 +36,10 @@ def _open_sqlite(url: str, busy_timeout: float) -> Engine:
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     # isolation_level None: pysqlite starts no transactions by itself, the handler below does.
-    engine = create_engine(url, connect_args={"timeout": busy_timeout, "isolation_level": None}, hide_parameters=True)
+    arguments: dict[str, Any] = {"isolation_level": None}
+    if "timeout" not in make_url(url).query:
+        arguments["timeout"] = busy_timeout
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
@@ -74,12 +86,18 @@ def wake_relays(session: Session) -> None:
 
 
 def as_unavailable(error: DBAPIError) -> RastiError | None:
-    """What a database error means to a user, if it is about the database and not about our statement."""
+    """What a database error means to a user, if it is about the database and not about our statement.
+
+    Its disk is full or damaged, it is read-only, locked for too long, away, or takes no more connections.
+    """
     reason = str(error.orig).strip().splitlines()[0] if error.orig is not None else str(error)
     if "no such table" in reason or getattr(error.orig, "sqlstate", None) == "42P01":
         return Unavailable("The database has no tables yet: run `rasti db upgrade`.")
-    if isinstance(error, OperationalError | ProgrammingError) and (
-        isinstance(error, OperationalError) or error.connection_invalidated
+    if (
+        isinstance(error, OperationalError)
+        or (isinstance(error, ProgrammingError) and error.connection_invalidated)
+        or getattr(error.orig, "sqlstate", None) in _UNUSABLE_POSTGRES
+        or getattr(error.orig, "sqlite_errorcode", None) in _UNUSABLE_SQLITE
     ):
         return Unavailable("The database cannot be used now: {why}. Nothing was written; try again.", why=reason)
     return None

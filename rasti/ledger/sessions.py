@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ from sqlalchemy import delete, func, update
 from sqlmodel import col, select
 
 from models import PortalSession, SignInTry
-from rasti.errors import TooMany
+from rasti.errors import TooMany, Unavailable
 from rasti.ledger.book import Book, Tx
 from rasti.rules.kinds import Event, Role
 from rasti.secret import digest, new_token
@@ -49,7 +50,8 @@ def find_session(book: Book, token: str, *, by_itself: bool = False) -> SignedIn
             return None
         touch = not by_itself and tx.now - session.seen_at >= _TOUCH
     if touch:
-        with book.write() as tx:
+        # While nothing can be written (a full disk, say) a partner can still read whom to call.
+        with suppress(Unavailable), book.write() as tx:
             tx.session.execute(
                 update(PortalSession)
                 .where(col(PortalSession.id) == session.id, col(PortalSession.seen_at) < tx.now)

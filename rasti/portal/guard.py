@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from starlette.responses import Response
 
-from rasti.errors import Forbidden, RastiError, TooLarge
+from rasti.errors import Forbidden, RastiError, TooLarge, Unavailable
 from rasti.logs import log
 from rasti.portal.faults import answer_fault
 from rasti.portal.site import site_of
@@ -44,14 +44,14 @@ async def guard_requests(request: Request, call_next: Callable[[Request], Awaita
     """Refuse what another site's page sends in a visitor's name, and what is too large; set the headers of answers."""
     began = time.monotonic()
     refusal = _refusal(request)
-    if refusal is not None:
-        response = answer_fault(request, refusal)
-    else:
-        try:
-            response = await call_next(request)
-        except Exception as error:  # noqa: BLE001 - the last line: a visitor never sees a stack trace
-            log("portal.failed", level=logging.ERROR, error=error, path=_route(request))
-            response = answer_fault(request, RastiError("Something went wrong here; it is noted. Try again."))
+    try:
+        response = await call_next(request) if refusal is None else answer_fault(request, refusal)
+    except Unavailable as error:
+        # The page about another fault could not be made: the database cannot say who is asking.
+        response = answer_fault(request, error)
+    except Exception as error:  # noqa: BLE001 - the last line: a visitor never sees a stack trace
+        log("portal.failed", level=logging.ERROR, error=error, path=_route(request))
+        response = answer_fault(request, RastiError("Something went wrong here; it is noted. Try again."))
     if request.url.path.startswith("/static/") and response.status_code == HTTPStatus.OK:
         response.headers["Cache-Control"] = _FOR_EVER
     for name, value in _HEADERS.items():
