@@ -2,7 +2,16 @@
 
 from models.access import ApiToken, IdempotencyKey, Operator, PortalSession, SignInLink, SignInTry
 from models.audit import AuditEvent, Heartbeat, Installation
-from models.billing import IngestBatch, Invoice, InvoiceLine, InvoiceRevision, MonthClose, QuarantinedRow, Upload
+from models.billing import (
+    IngestBatch,
+    Invoice,
+    InvoiceLine,
+    InvoiceRevision,
+    MonthClose,
+    MonthDigest,
+    QuarantinedRow,
+    Upload,
+)
 from models.leads import Attempt, Checkpoint, Client, Contact, Lead, Violation
 from models.messages import Message
 from models.partners import Decline, Partner
@@ -29,6 +38,7 @@ __all__ = [
     "Lead",
     "Message",
     "MonthClose",
+    "MonthDigest",
     "Operator",
     "Partner",
     "PartnerProfile",

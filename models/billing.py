@@ -22,6 +22,18 @@ class IngestBatch(SQLModel, table=True):
     file_name: str
     read_at: datetime = Field(sa_type=UtcDateTime)
     counts: dict[str, Any] = Field(sa_type=JSON)
+    # Whether `month_digest` has what it did; an older program beside this one leaves it false.
+    digests_kept: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+
+
+class MonthDigest(SQLModel, table=True):
+    """The digest of a month's invoices that count, kept as they come and go (D5)."""
+
+    __tablename__ = "month_digest"
+
+    month: Month = Field(primary_key=True, sa_type=MonthText)
+    invoices: int  # how many
+    digest: bytes = Field(sa_type=LargeBinary)  # `rules/set_digest.py`
 
 
 class Upload(SQLModel, table=True):

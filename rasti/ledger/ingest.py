@@ -14,6 +14,7 @@ from rasti.errors import Refused
 from rasti.ledger import quarantine
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.ledger.invoices import Stored, cancel_missing, stored_invoices, take
+from rasti.ledger.kept_digests import Changes, keep
 from rasti.ledger.months import close_within
 from rasti.rules.kinds import Event
 from rasti.rules.month import Month
@@ -133,15 +134,16 @@ def _read(tx: Tx, register: Register, replace: IssuerMonth | None, progress: Pro
         .returning(col(IngestBatch.id))
     ).scalar_one()
     keys = {invoice.key for invoice in register.invoices} | _keys(register.bad_rows)
-    stored = stored_invoices(tx, keys)
-    taken = take(tx, batch_id, register.invoices, stored, progress)
+    stored, changes = stored_invoices(tx, keys), Changes()
+    taken = take(tx, batch_id, register.invoices, stored, changes, progress)
     quarantine.clear_accepted(tx, register.invoices)
     _add_former_months(register.bad_rows, stored)
     quarantine.set_aside(tx, batch_id, register)
     cancelled = 0
     if replace:
-        cancelled = cancel_missing(tx, batch_id, replace.issuer, replace.month, keys)
+        cancelled = cancel_missing(tx, batch_id, replace.issuer, replace.month, keys, changes)
         quarantine.clear_replaced(tx, replace.issuer, replace.month)
+    keep(tx, batch_id, changes)
     report = IngestReport(
         rows=register.rows,
         invoices=len(register.invoices) + register.quarantined_invoices,

@@ -1,17 +1,18 @@
 """Invoices and their revisions in the ledger, in bulk; steps of `ingest_register`, inside its transaction (D1)."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import insert, select, update
-from sqlmodel import SQLModel, col
+from sqlalchemy import select, update
+from sqlmodel import col
 
 from models import Invoice, InvoiceLine, InvoiceRevision
+from models.bulk import insert_rows, new_ids
 from rasti.clients.register import Line, Progress, ReadInvoice
 from rasti.ledger.book import Tx
+from rasti.ledger.kept_digests import Changes
 from rasti.rules.kinds import InvoiceStatus
 from rasti.rules.month import Month
 
@@ -19,6 +20,20 @@ Key = tuple[str, str, int]  # issuer, number, year
 T = TypeVar("T")
 
 _BATCH = 5_000  # bound parameters in one statement, far below what both databases take
+_STORED_AT_ONCE = 20_000  # invoices between two reports of progress
+_REVISION = (
+    "id",
+    "invoice_id",
+    "number",
+    "is_current",
+    "month",
+    "issued_on",
+    "partner_code",
+    "partner_name",
+    "status",
+    "digest",
+    "batch_id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +44,7 @@ class Stored:
     revision_id: int
     revision: int
     month: Month
+    status: InvoiceStatus
     digest: str
 
 
@@ -56,6 +72,7 @@ def stored_invoices(tx: Tx, keys: Collection[Key]) -> dict[Key, Stored]:
                     col(InvoiceRevision.id),
                     col(InvoiceRevision.number),
                     col(InvoiceRevision.month),
+                    col(InvoiceRevision.status),
                     col(InvoiceRevision.digest),
                 )
                 .join(InvoiceRevision, col(InvoiceRevision.invoice_id) == col(Invoice.id))
@@ -66,8 +83,8 @@ def stored_invoices(tx: Tx, keys: Collection[Key]) -> dict[Key, Stored]:
                     col(Invoice.number).in_(numbers),
                 )
             )
-            for invoice_id, number, revision_id, revision, month, digest in rows:
-                found[issuer, number, year] = Stored(invoice_id, revision_id, revision, month, digest)
+            for invoice_id, number, *revision in rows:
+                found[issuer, number, year] = Stored(invoice_id, *revision)
     return found
 
 
@@ -76,6 +93,7 @@ def take(
     batch_id: int,
     invoices: Sequence[ReadInvoice],
     stored: dict[Key, Stored],
+    changes: Changes,
     progress: Progress | None = None,
 ) -> Taken:
     """Store what is new or changed; a changed invoice replaces its former revision, which is kept.
@@ -90,21 +108,24 @@ def take(
             new.append((invoice, digest))
         elif known.digest != digest:
             changed.append((invoice, digest, known))
+            changes.went(known.month, known.status, known.digest)
     total, done = len(new) + len(changed), 0
     _supersede(tx, [known.revision_id for _invoice, _digest, known in changed])
-    for some in _batches(new):
-        ids = _insert(tx, Invoice, [dict(zip(("issuer", "number", "year"), inv.key, strict=True)) for inv, _d in some])
-        _add_revisions(tx, batch_id, [(inv, digest, ids[i], 1) for i, (inv, digest) in enumerate(some)])
+    for some in _batches(new, _STORED_AT_ONCE):
+        ids = new_ids(tx.session, Invoice, len(some))
+        keys = ((invoice_id, *invoice.key) for invoice_id, (invoice, _digest) in zip(ids, some, strict=True))
+        insert_rows(tx.session, Invoice, ("id", "issuer", "number", "year"), keys)
+        first = [(invoice, digest, invoice_id, 1) for (invoice, digest), invoice_id in zip(some, ids, strict=True)]
+        _add_revisions(tx, batch_id, first, changes)
         done = _report(progress, done + len(some), total)
-    for more in _batches(changed):
-        _add_revisions(
-            tx, batch_id, [(inv, digest, known.invoice_id, known.revision + 1) for inv, digest, known in more]
-        )
+    for more in _batches(changed, _STORED_AT_ONCE):
+        next_ones = [(invoice, digest, known.invoice_id, known.revision + 1) for invoice, digest, known in more]
+        _add_revisions(tx, batch_id, next_ones, changes)
         done = _report(progress, done + len(more), total)
     return Taken(len(new), len(invoices) - total, len(changed))
 
 
-def cancel_missing(tx: Tx, batch_id: int, issuer: str, month: Month, present: Collection[Key]) -> int:
+def cancel_missing(tx: Tx, batch_id: int, issuer: str, month: Month, present: Collection[Key], changes: Changes) -> int:
     """Cancel the issuer's posted invoices of a month that are not `present`: a revision of the same lines (D1)."""
     rows = tx.session.execute(
         select(InvoiceRevision, Invoice)
@@ -128,6 +149,7 @@ def cancel_missing(tx: Tx, batch_id: int, issuer: str, month: Month, present: Co
     _supersede(tx, list(lines))
     cancelled = []
     for revision, invoice in missing:
+        changes.went(revision.month, revision.status, revision.digest)
         read = ReadInvoice(
             invoice.issuer,
             invoice.number,
@@ -140,7 +162,7 @@ def cancel_missing(tx: Tx, batch_id: int, issuer: str, month: Month, present: Co
             lines=lines[revision.id],
         )
         cancelled.append((read, read.digest(), invoice.id, revision.number + 1))
-    _add_revisions(tx, batch_id, cancelled)
+    _add_revisions(tx, batch_id, cancelled, changes)
     return len(cancelled)
 
 
@@ -154,49 +176,44 @@ def _supersede(tx: Tx, revision_ids: list[int]) -> None:
         )
 
 
-def _add_revisions(tx: Tx, batch_id: int, revisions: Iterable[tuple[ReadInvoice, str, int, int]]) -> None:
+def _add_revisions(
+    tx: Tx, batch_id: int, revisions: Sequence[tuple[ReadInvoice, str, int, int]], changes: Changes
+) -> None:
     """Add current revisions with their lines: (invoice, digest, invoice id, revision number)."""
-    revisions = list(revisions)
-    ids = _insert(
-        tx,
-        InvoiceRevision,
-        [
-            {
-                "invoice_id": invoice_id,
-                "number": number,
-                "is_current": True,
-                "month": invoice.month,
-                "issued_on": invoice.issued_on,
-                "partner_code": invoice.partner_code,
-                "partner_name": invoice.partner_name,
-                "status": invoice.status,
-                "digest": digest,
-                "batch_id": batch_id,
-            }
-            for invoice, digest, invoice_id, number in revisions
-        ],
+    ids = new_ids(tx.session, InvoiceRevision, len(revisions))
+    insert_rows(tx.session, InvoiceRevision, _REVISION, _revision_rows(batch_id, ids, revisions))
+    insert_rows(
+        tx.session,
+        InvoiceLine,
+        ("revision_id", "product_code", "product", "quantity", "amount"),
+        (
+            (revision_id, line.product_code, line.product, line.quantity, line.kopecks)
+            for revision_id, (invoice, _digest, _id, _number) in zip(ids, revisions, strict=True)
+            for line in invoice.lines
+        ),
     )
-    lines = [
-        {
-            "revision_id": revision_id,
-            "product_code": line.product_code,
-            "product": line.product,
-            "quantity": line.quantity,
-            "amount": Decimal(line.kopecks).scaleb(-2),
-        }
-        for revision_id, (invoice, _digest, _id, _number) in zip(ids, revisions, strict=True)
-        for line in invoice.lines
-    ]
-    if lines:
-        tx.session.connection().execute(insert(InvoiceLine), lines)
+    for invoice, digest, _id, _number in revisions:
+        changes.came(invoice.month, invoice.status, digest)
 
 
-def _insert(tx: Tx, table: type[SQLModel], rows: list[dict[str, Any]]) -> list[int]:
-    """Insert rows; their ids in the same order."""
-    if not rows:
-        return []
-    statement = insert(table).returning(table.id, sort_by_parameter_order=True)  # type: ignore[attr-defined]
-    return list(tx.session.connection().execute(statement, rows).scalars())
+def _revision_rows(
+    batch_id: int, ids: Sequence[int], revisions: Sequence[tuple[ReadInvoice, str, int, int]]
+) -> Iterator[tuple[object, ...]]:
+    """As the columns of `_REVISION`."""
+    for revision_id, (invoice, digest, invoice_id, number) in zip(ids, revisions, strict=True):
+        yield (
+            revision_id,
+            invoice_id,
+            number,
+            True,
+            str(invoice.month),
+            invoice.issued_on.isoformat(),
+            invoice.partner_code,
+            invoice.partner_name,
+            invoice.status.value,
+            digest,
+            batch_id,
+        )
 
 
 def _report(progress: Progress | None, done: int, total: int) -> int:
@@ -205,7 +222,7 @@ def _report(progress: Progress | None, done: int, total: int) -> int:
     return done
 
 
-def _batches(items: Sequence[T]) -> Iterator[list[T]]:
+def _batches(items: Sequence[T], size: int = _BATCH) -> Iterator[list[T]]:
     rest = iter(items)
-    while batch := list(islice(rest, _BATCH)):
+    while batch := list(islice(rest, size)):
         yield batch

@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from models import Attempt, InvoiceLine, InvoiceRevision, Partner, Tenure
 from rasti.ledger.book import Tx
+from rasti.ledger.kept_digests import kept_digests
 from rasti.ledger.months import missing_for
 from rasti.rules.kinds import InvoiceStatus
 from rasti.rules.month import Month
@@ -56,13 +57,12 @@ def read_facts(tx: Tx, month: Month) -> Facts:
     """Read everything the ranking of `month` depends on, under the billing lock."""
     rules = tx.programme.rules_for(month)
     bills = _bills(tx, month, rules)
-    revisions = tx.all(select(col(InvoiceRevision.digest)).where(*_in_months(month)))
     return Facts(
         bills=bills,
         eligibility=_eligibility(tx, month),
         rules=rules,
         missing=missing_now(tx, month),
-        invoices=_digest(revisions),
+        invoices=_digest(kept_digests(tx, (month.previous, month))),
     )
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from models import Ranking, RankingEntry
+from models.bulk import insert_rows
 from rasti.errors import NotFound
 from rasti.ledger.book import Tx
 from rasti.ledger.ranking_facts import read_facts
@@ -95,23 +96,26 @@ def find_or_compute(tx: Tx, month: Month, progress: Progress | None = None) -> R
 
 
 def _store_entries(tx: Tx, ranking_id: int, entries: list[Standing]) -> None:
-    if not entries:
-        return
-    tx.session.connection().execute(
-        insert(RankingEntry),
-        [
-            {
-                "ranking_id": ranking_id,
-                "partner_code": entry.partner,
-                "place": entry.place,
-                "growth_percent": decimal_text(entry.growth),
-                "previous_billed": entry.previous_billed,
-                "billed": entry.billed,
-                "kits_sold": entry.kits_sold,
-                "reason": entry.reason,
-            }
+    columns = (
+        "ranking_id", "partner_code", "place", "growth_percent", "previous_billed", "billed", "kits_sold", "reason",
+    )  # fmt: skip
+    insert_rows(
+        tx.session,
+        RankingEntry,
+        columns,
+        (
+            (
+                ranking_id,
+                entry.partner,
+                entry.place,
+                decimal_text(entry.growth),
+                int(entry.previous_billed.scaleb(2)),
+                int(entry.billed.scaleb(2)),
+                entry.kits_sold,
+                entry.reason and entry.reason.value,
+            )
             for entry in entries
-        ],
+        ),
     )
 
 
