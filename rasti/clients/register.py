@@ -1,12 +1,14 @@
 """The canonical invoice register: a CSV file in, invoices and rows that could not be read out (D1)."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
+from rasti.clients.register_known import KnownCells
+from rasti.clients.register_lines import LONGEST_LINE, RegisterLines
 from rasti.clients.register_rows import Columns, Malformed, Row, read_columns, read_row, split_line, trace_of
 from rasti.errors import BadInput, NotFound
 from rasti.rules.kinds import InvoiceStatus
@@ -14,12 +16,10 @@ from rasti.rules.month import Month
 
 Progress = Callable[[str, int, int], None]  # what is going on, how much of it is done, of how much
 
-_LONGEST_LINE = 65_536  # bytes
 _REPORT_EVERY = 2_000  # rows
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of an invoice; the amount in kopecks."""
 
     product_code: str
@@ -100,7 +100,7 @@ def read_register(path: Path, *, currency: str, progress: Progress | None = None
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            return _Reading(path, currency).read(file, size, progress)
+            return _Reading(path, currency).read(RegisterLines(path, file), size, progress)
     except FileNotFoundError as error:
         raise NotFound("There is no file {path}.", path=path) from error
     except OSError as error:
@@ -113,7 +113,6 @@ class _Reading:
     def __init__(self, path: Path, currency: str) -> None:
         self.path = path
         self.currency = currency
-        self.digest = hashlib.sha256()
         self.rows = 0
         self.invoices: dict[tuple[str, str, int], ReadInvoice] = {}
         self.bad_rows: list[BadRow] = []
@@ -122,16 +121,21 @@ class _Reading:
         self.months: set[Month] = set()
         self._months: dict[str, Month] = {}
 
-    def read(self, file: BinaryIO, size: int, progress: Progress | None) -> Register:
-        lines = self._lines(file)
-        columns = self._header(lines)
-        for number, text, too_long in lines:
-            if not text.strip():
-                continue
-            self.rows += 1
-            self._row(number, text, too_long, columns)
-            if progress is not None and self.rows % _REPORT_EVERY == 0:
-                progress("read", file.tell(), size)
+    def read(self, lines: RegisterLines, size: int, progress: Progress | None) -> Register:
+        columns = self._header(lines.header())
+        known = KnownCells(columns)
+        for first, texts, too_long in lines.blocks():
+            for number, text in enumerate(texts, first):
+                row = None if too_long else known.row(text)
+                if row is not None and self._add(number, row):
+                    self.rows += 1
+                elif text.strip():
+                    self.rows += 1
+                    self._row(number, text, too_long, columns, known)
+                else:
+                    continue
+                if progress is not None and self.rows % _REPORT_EVERY == 0:
+                    progress("read", lines.read, size)
         if not self.dated:
             raise BadInput("{path}: no row has a date that can be read; nothing was taken from it.", path=self.path)
         for bad in self.undated:
@@ -139,48 +143,30 @@ class _Reading:
         quarantined = self._quarantine_whole_invoices()
         return Register(
             self.path.name,
-            self.digest.hexdigest(),
+            lines.digest.hexdigest(),
             self.rows,
             list(self.invoices.values()),
             sorted(self.bad_rows, key=lambda bad: bad.row),
             quarantined,
         )
 
-    def _lines(self, file: BinaryIO) -> Iterator[tuple[int, str, bool]]:
-        """Line numbers from 1, their text, and whether it is only the beginning of a line that is too long."""
-        number = 0
-        while raw := file.readline(_LONGEST_LINE):
-            number += 1
-            self.digest.update(raw)
-            end, too_long = raw, False
-            while not end.endswith(b"\n") and (end := file.readline(_LONGEST_LINE)):
-                self.digest.update(end)
-                too_long = True
-            try:
-                text = raw.decode("utf-8-sig" if number == 1 else "utf-8", "replace" if too_long else "strict")
-            except UnicodeDecodeError as error:
-                raise BadInput(
-                    "{path}: line {row} is not UTF-8 (byte {byte}); save the register as UTF-8.",
-                    path=self.path,
-                    row=number,
-                    byte=error.start + 1,
-                ) from error
-            yield number, text.rstrip("\r\n"), too_long
-
-    def _header(self, lines: Iterator[tuple[int, str, bool]]) -> Columns:
-        _number, text, _too_long = next(lines, (1, "", False))
+    def _header(self, text: str) -> Columns:
         try:
             return read_columns(text)
         except Malformed as error:
             raise BadInput("{path} is no invoice register: {why}.", path=self.path, why=error) from error
 
-    def _row(self, number: int, text: str, too_long: bool, columns: Columns) -> None:
+    def _row(self, number: int, text: str, too_long: bool, columns: Columns, known: KnownCells) -> None:
+        """Read a row with care: it is added, or a bad row."""
         cells: list[str] = []
         try:
             cells = split_line(text)
             if too_long:
-                raise Malformed("row: longer than {value} bytes", _LONGEST_LINE)
-            self._add(number, read_row(cells, columns, self.currency, self._months))
+                raise Malformed("row: longer than {value} bytes", LONGEST_LINE)
+            row = read_row(cells, columns, self.currency, self._months)
+            known.learn(text, row)
+            if not self._add(number, row):
+                _check_agreement(self.invoices[row.issuer, row.number, row.issued_on.year], row)
         except Malformed as error:
             trace = trace_of(cells or text.split(";"), columns)
             bad = BadRow(number, str(error), trace.issuer, trace.number, trace.year, set(trace.months))
@@ -190,12 +176,13 @@ class _Reading:
             self.dated |= trace.year is not None
             self.months |= trace.months
 
-    def _add(self, number: int, row: Row) -> None:
-        self.dated = True
-        self.months.add(row.month)
+    def _add(self, number: int, row: Row) -> bool:
+        """Add a row to its invoice; False: it does not agree with the rows before it."""
         key = row.issuer, row.number, row.issued_on.year
         invoice = self.invoices.get(key)
         if invoice is None:
+            self.dated = True
+            self.months.add(row.month)
             invoice = self.invoices[key] = ReadInvoice(
                 row.issuer,
                 row.number,
@@ -206,9 +193,10 @@ class _Reading:
                 row.status,
                 number,
             )
-        else:
-            _check_agreement(invoice, row)
+        elif not _agrees(invoice, row):
+            return False
         invoice.lines.append(Line(row.product_code, row.product, row.quantity, row.kopecks))
+        return True
 
     def _quarantine_whole_invoices(self) -> int:
         """Set aside every invoice that has a bad row; returns how many invoices are quarantined."""
@@ -234,6 +222,17 @@ class _Reading:
             if bad.issuer is not None and bad.number is not None:
                 bad.months = whole[bad.issuer, bad.number, bad.year]
         return len(whole)
+
+
+def _agrees(invoice: ReadInvoice, row: Row) -> bool:
+    """Rows of one invoice agree on date, partner, period and status."""
+    return (
+        invoice.issued_on == row.issued_on
+        and invoice.partner_code == row.partner_code
+        # Mostly the same object: comparing months takes longer than all the rest.
+        and (invoice.month is row.month or invoice.month == row.month)
+        and invoice.status is row.status
+    )
 
 
 def _check_agreement(invoice: ReadInvoice, row: Row) -> None:

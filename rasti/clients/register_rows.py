@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from rasti.errors import BadInput
 from rasti.rules.kinds import InvoiceStatus
@@ -50,8 +51,7 @@ class Malformed(Exception):
         return self.template.format(value=self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of an invoice with what it says about its invoice; the amount in kopecks."""
 
     issuer: str
