@@ -7,15 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from models.engine import open_engine
-from rasti.ledger.book import Book
-from tests.clock import MovableClock
-from tests.databases import SqliteDatabases
 from tests.durability.checker import check
 from tests.durability.evidence import Evidence
 from tests.durability.simulation import schedule
-from tests.durability.simulation.play import play
-from tests.durability.simulation.world import Engines
+from tests.durability.simulation.play import SqliteCopies, play
 
 FIRST_SEED, STEPS = 8, 110
 
@@ -100,10 +95,14 @@ def _lose_an_event(evidence: Evidence) -> None:
 
 
 def _forget_a_checkpoint(evidence: Evidence) -> None:
+    busy = {row["attempt_id"] for row in evidence.rows("contact") if row["outcome"] is None}
+    busy |= {row["attempt_id"] for row in evidence.rows("violation") if row["acted_at"] is None}
     point = next(
         row
         for row in evidence.rows("checkpoint")
-        if row["verdict"] is None and evidence.attempts[row["attempt_id"]]["ended_at"] is None
+        if row["verdict"] is None
+        and evidence.attempts[row["attempt_id"]]["ended_at"] is None
+        and row["attempt_id"] not in busy
     )
     point["due_at"] = evidence.now - timedelta(minutes=2)
 
@@ -137,16 +136,10 @@ TAMPERS = [
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     """What the witnesses of one long schedule saw, one in which there is something to tamper with for each case."""
-    folder = tmp_path_factory.mktemp("schedule")
-    databases = SqliteDatabases(folder)
-    engine = open_engine(f"sqlite:///{databases.template}")
-    book = Book(engine, schedule.programme(), clock=MovableClock("2019-09-01 00:05"), actor="billing")
-    schedule.prepare(book, folder)
-    engine.dispose()
+    copies = SqliteCopies(tmp_path_factory.mktemp("schedule"))
     for seed in range(FIRST_SEED, FIRST_SEED + 20):
         gathered: list[Evidence] = []
-        with databases.new() as url:
-            outcome = schedule.run_schedule(seed, Engines(url), folder, steps=STEPS, keep=gathered.append)
+        outcome = schedule.run_schedule(seed, copies.renew(), copies.folder, steps=STEPS, keep=gathered.append)
         assert outcome.complaints == []
         with suppress(StopIteration, ValueError):
             for _invariant, tamper in TAMPERS:

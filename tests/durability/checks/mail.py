@@ -6,8 +6,8 @@ from itertools import pairwise
 from tests.durability.checks import Finding
 from tests.durability.evidence import Evidence, Row
 
-# How many mails may be in flight when this dies or stops: each of two stewards sends one at a time, and so does a worker
-# while the flow `sweep` runs in it, which never runs twice at once.
+# How many mails may be in flight when this dies or stops: each of two stewards sends one at a time, and so does a
+# worker while the flow `sweep` runs in it, which never runs twice at once.
 _IN_FLIGHT = {"steward": 1, "worker": 1, "database": 3, "smtp": 3, "machine": 2}
 _SLACK = 2.0  # seconds between a witness's note of a fault and the fault
 

@@ -29,16 +29,27 @@ def play(seeds: Sequence[int], *, steps: int | None = None, postgres: bool = Fal
         return list((_on_postgres if postgres else _on_sqlite)(seeds, steps, folder))
 
 
-def _on_sqlite(seeds: Sequence[int], steps: int | None, folder: Path) -> Iterator[Outcome]:
-    template = SqliteDatabases(folder).template
-    _prepare(f"sqlite:///{template}", folder)
-    path = folder / "schedule.sqlite3"
-    engines = Engines(f"sqlite:///{path}")
-    for seed in seeds:
-        for old in folder.glob(f"{path.name}*"):
+class SqliteCopies:
+    """A path at which every schedule finds a copy of the prepared database; its engines keep what they compiled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / "schedule.sqlite3"
+        self._template = SqliteDatabases(folder).template
+        _prepare(f"sqlite:///{self._template}", folder)
+        self.engines = Engines(f"sqlite:///{self.path}")
+
+    def renew(self) -> Engines:
+        """The database as it was prepared."""
+        for old in self.folder.glob(f"{self.path.name}*"):
             old.unlink()
-        shutil.copyfile(template, path)
-        yield _run(seed, engines, folder, steps)
+        shutil.copyfile(self._template, self.path)
+        return self.engines
+
+
+def _on_sqlite(seeds: Sequence[int], steps: int | None, folder: Path) -> Iterator[Outcome]:
+    copies = SqliteCopies(folder)
+    for seed in seeds:
+        yield _run(seed, copies.renew(), folder, steps)
 
 
 def _on_postgres(seeds: Sequence[int], steps: int | None, folder: Path) -> Iterator[Outcome]:

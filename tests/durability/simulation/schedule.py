@@ -2,8 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
@@ -117,19 +116,14 @@ def run_schedule(
 ) -> Outcome:
     """Play one seed over a prepared database. The same seed is the same schedule. `keep` is given the evidence."""
     random = Random(seed)
-    clock = MovableClock("2019-09-01 00:10")
-    world = World(engines, folder, programme(), random, clock)
-    world.acknowledge("register", text=first_registers().good)
     length = steps or random.randrange(20, 27)
-    world.unhurried = length > 100
     try:
-        with _acting(world):
-            desk.month_is_run(world)
-            clock.set(f"2019-09-02 {random.choice(['03:00', '10:00', '19:40'])}")
-            for _step in range(length):
-                world.act()
-                if random.randrange(3) == 0:
-                    world.look()
+        world = begin_world(random, engines, folder)
+        world.unhurried = length > 100
+        for _step in range(length):
+            world.act()
+            if random.randrange(3) == 0:
+                world.look()
         drain(world)
         evidence = gather(world)
         keep(evidence)
@@ -142,8 +136,10 @@ def run_schedule(
         engines.dispose()
 
 
-@contextmanager
-def _acting(world: World) -> Iterator[None]:
+def begin_world(random: Random, engines: Engines, folder: Path) -> World:
+    """A world over a prepared database: the first month has been run, and it is an hour of the first Monday."""
+    world = World(engines, folder, programme(), random, MovableClock("2019-09-01 00:10"))
+    world.acknowledge("register", text=first_registers().good)
     choices, weights = list(ACTIONS), list(ACTIONS.values())
 
     def act() -> None:
@@ -154,7 +150,9 @@ def _acting(world: World) -> Iterator[None]:
             world.random.choices(choices, weights)[0](world)
 
     world.act = act
-    yield
+    desk.month_is_run(world)
+    world.clock.set(f"2019-09-02 {random.choice(['03:00', '10:00', '19:40'])}")
+    return world
 
 
 def drain(world: World) -> None:
