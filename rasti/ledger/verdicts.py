@@ -130,10 +130,13 @@ def _judge(tx: Tx, cases: Sequence[_Case]) -> list[int]:
         for checkpoint in case.checkpoints:
             if checkpoint.verdict is None:
                 judgement = regulation.judge(checkpoint.kind, windows, case.facts, rules_of(tx, case.attempt), tx.now)
-                if judgement.verdict is not None:
-                    set_verdict(tx, case.attempt, checkpoint, judgement.verdict)
+                verdict = judgement.verdict
+                if verdict is Verdict.VIOLATED and checkpoint.evidence_lost:
+                    verdict = Verdict.VOID  # a contact may have been logged after the backup that was restored
+                if verdict is not None:
+                    set_verdict(tx, case.attempt, checkpoint, verdict)
                     judged.append(checkpoint.id)
-                if judgement.verdict is Verdict.VIOLATED:
+                if verdict is Verdict.VIOLATED:
                     violated.append(_Neglect(case.attempt, checkpoint, f"no contact in {checkpoint.kind}"))
                     moves = checkpoint.kind is CheckpointKind.FIRST_HOUR
             else:
