@@ -92,7 +92,7 @@ class Run:
         """Everything: start, chaos, calm."""
         self.postgres.come_up()
         site, tokens = furnish(self.postgres.url, self.folder)
-        self.prefect.come_up()
+        self.prefect.come_up(self.postgres)
         for component in self.components:
             if not component.is_running:
                 component.start()
@@ -131,7 +131,7 @@ class Run:
 
     def _wait_until_done(self, partners: Partners) -> None:
         """Until nothing is due any more, at most as long as the checker allows."""
-        with psycopg.connect(self.postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
+        with psycopg.connect(self.postgres.address, autocommit=True) as connection:
             while time.monotonic() - self.calm_from < CALM:
                 row = connection.execute(_WAITING).fetchone()
                 if row == (0,) and partners.due.empty():

@@ -1,15 +1,21 @@
-"""Prefect in a chaos run: a server with a database of its own and two warm workers, set up as `rasti up` does it."""
+"""Prefect in a chaos run: a server and two warm workers, set up as `rasti up` does it.
+
+Its database is on the PostgreSQL that is killed too, as in production; where that lacks the extension pg_trgm, a file.
+"""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
+
 from rasti.cli.machine import POOL, WORKER_TYPE, deploy_command, prefect_environment, server_command, worker_command
 from rasti.clients.prefect import prefect_api
-from tests.durability.chaos.processes import Component, wait_for
+from tests.durability.chaos.processes import Component, Postgres, wait_for
 
 WORKERS = 2
+DATABASE = "prefect"
 
 
 class Prefect:
@@ -27,8 +33,11 @@ class Prefect:
             for name in (f"worker-{number + 1}" for number in range(WORKERS))
         ]
 
-    def come_up(self) -> None:
+    def come_up(self, postgres: Postgres) -> None:
         """Start the server, make the pool, apply prefect.yaml."""
+        if _make_database(postgres.address):
+            url = f"postgresql+asyncpg://{postgres.address.partition('://')[2].rpartition('/')[0]}/{DATABASE}"
+            self.server.environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = url
         self.server.start()
         wait_for([self.server])
         with prefect_api(self.environment["PREFECT_API_URL"]) as api:
@@ -43,6 +52,15 @@ class Prefect:
         )
         if deployed.returncode:
             raise RuntimeError(f"prefect deploy: {deployed.stdout}{deployed.stderr}")
+
+
+def _make_database(address: str) -> bool:
+    """A database for Prefect on the server of this address; False: its PostgreSQL lacks what Prefect needs."""
+    with psycopg.connect(address, autocommit=True) as connection:
+        row = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'").fetchone()
+        if row is not None:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+        return row is not None
 
 
 def _python(*arguments: str) -> list[str]:

@@ -172,9 +172,14 @@ class Postgres(Component):
     def url(self) -> str:
         return f"postgresql+psycopg://rasti@127.0.0.1:{self.port}/postgres"
 
+    @property
+    def address(self) -> str:
+        """The URL as the driver takes it."""
+        return self.url.replace("+psycopg", "")
+
     def answers(self) -> bool:
         try:
-            psycopg.connect(self.url.replace("+psycopg", ""), connect_timeout=2).close()
+            psycopg.connect(self.address, connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True
