@@ -105,13 +105,13 @@ def _fill(book: Book, pending: int) -> float | None:
         return None
     ids = add_leads(book, (pending - there) // 2, THIRD)
     settle(book.engine)
-    before = _size(book)
+    before = size_of_checkpoints(book)
     add_checkpoints(book, ids)
     settle(book.engine)
-    return (_size(book) - before) / (2 * len(ids))  # the met one is counted to the pending two
+    return (size_of_checkpoints(book) - before) / (2 * len(ids))  # the met one is counted to the pending two
 
 
-def _size(book: Book) -> int:
+def size_of_checkpoints(book: Book) -> int:
     """Bytes of the checkpoints' table with its indexes; of the whole file on SQLite."""
     if book.engine.dialect.name == "postgresql":
         query = "SELECT pg_total_relation_size('checkpoint')"

@@ -1,6 +1,7 @@
 """Opens the database. What differs between SQLite and PostgreSQL lives here and says why."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,13 @@ def database_clock(session: Session) -> datetime:
     return datetime.now(UTC)
 
 
-def advisory_lock(session: Session, key: int, *, shared: bool = False) -> None:
-    """Hold a named lock until the transaction ends. SQLite needs none: BEGIN IMMEDIATE locks all."""
+def advisory_lock(session: Session, keys: Sequence[int], *, shared: bool = False) -> None:
+    """Hold named locks, taken in this order, until the transaction ends. SQLite: BEGIN IMMEDIATE locks all."""
     if session.get_bind().dialect.name == "postgresql":
         function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-        session.execute(text(f"SELECT {function}(:key)"), {"key": key})
+        # The order of a subquery is that in which its rows are read.
+        ordered = "SELECT key FROM unnest(CAST(:keys AS bigint[])) WITH ORDINALITY AS given(key, place) ORDER BY place"
+        session.execute(text(f"SELECT {function}(key) FROM ({ordered}) AS keys"), {"keys": list(keys)})
 
 
 def wake_relays(session: Session) -> None:

@@ -148,6 +148,7 @@ def end_attempt(tx: Tx, attempt: Attempt, reason: AttemptEnd) -> None:
     for checkpoint in checkpoints_of(tx, attempt):
         if checkpoint.verdict is None:
             checkpoint.verdict, checkpoint.judged_at, checkpoint.judged_by = Verdict.VOID, tx.now, tx.book.actor
+    tx.write_messages()
     tx.session.execute(
         update(Message)
         .where(

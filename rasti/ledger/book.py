@@ -49,6 +49,7 @@ class Book:
         with usable_database(), Session(self.engine, expire_on_commit=False) as session:
             tx = Tx(self, session)
             yield tx
+            tx.write_messages()
             tx.write_events()
             if tx.sent:
                 wake_relays(session)
@@ -95,6 +96,7 @@ class Tx:
         self.book = book
         self.session = session
         self.sent: list[int] = []
+        self._messages: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
         self._last_lock: tuple[int, int] = (0, 0)
 
@@ -107,11 +109,12 @@ class Tx:
         """The instant of this transaction, UTC; read once, after the locks."""
         return self.book.clock(self.session)
 
-    def lock(self, what: Lock, name: str = "", *, shared: bool = False) -> None:
-        """Take a lock until the end of the transaction; `name` tells several of a kind apart (take them sorted)."""
-        key = zlib.crc32(name.encode())
-        self._in_order((what, key))
-        advisory_lock(self.session, (what << 32) | key, shared=shared)
+    def lock(self, what: Lock, *names: str, shared: bool = False) -> None:
+        """Take a lock until the end of the transaction; `names` tell several of a kind apart."""
+        keys = sorted({zlib.crc32(name.encode()) for name in names or ("",)})
+        for key in keys:
+            self._in_order((what, key))
+        advisory_lock(self.session, [(what << 32) | key for key in keys], shared=shared)
 
     def lock_lead(self, lead_id: int) -> Lead | None:
         """The lead's row, locked; None: there is none. Several are taken in the order of their ids."""
@@ -183,18 +186,26 @@ class Tx:
             "tries": 0,
         }
 
-    def send(self, kind: MessageKind, dedupe_key: str, /, **about: Any) -> bool:
-        """Put a message into the outbox; the same key twice is one message (False: it was there)."""
-        return self.send_all([self.message(kind, dedupe_key, **about)]) == 1
+    def send(self, kind: MessageKind, dedupe_key: str, /, **about: Any) -> None:
+        """Put a message into the outbox, before the commit; the same key twice is one message."""
+        self.send_all([self.message(kind, dedupe_key, **about)])
 
-    def send_all(self, messages: Sequence[dict[str, Any]]) -> int:
-        """Put messages into the outbox in one statement; how many were not there already."""
+    def send_all(self, messages: Sequence[dict[str, Any]]) -> None:
+        """The same for several."""
+        self._messages.extend(messages)
+
+    def write_messages(self) -> int:
+        """Write the messages in one statement; how many were not there already. For who reads or changes them."""
+        if not self._messages:
+            return 0
+        self.session.flush()  # what they are about comes first
         dialect_insert = postgresql_insert if self.session.get_bind().dialect.name == "postgresql" else sqlite_insert
         statement = (
             dialect_insert(_MESSAGES).on_conflict_do_nothing(index_elements=["dedupe_key"]).returning(_MESSAGES.c.id)
         )
         # As a list of parameters: a statement that holds the rows is compiled anew each time, which costs more.
-        written = list(self.session.execute(statement, list(messages)).scalars())
+        written = list(self.session.execute(statement, self._messages).scalars())
+        self._messages = []
         self.sent.extend(written)
         return len(written)
 

@@ -1,6 +1,5 @@
 """A lead arrives: the same one again, another request of a client we know, or a new lead (R10, R11, D8, D17)."""
 
-import zlib
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
@@ -36,9 +35,7 @@ def receive_lead(book: Book, body: LeadBody, *, request: KeyedRequest | None = N
     phone, email = phone_key(body.client.phone), email_key(body.client.email)
     with book.write() as tx:
         # Two requests of one client at the same moment are one lead, also on PostgreSQL.
-        keys = (f"lead:{body.source}\n{body.source_id}", f"phone:{phone}", f"email:{email}")
-        for key in sorted(keys, key=lambda key: zlib.crc32(key.encode())):
-            tx.lock(Lock.CLIENT, key)
+        tx.lock(Lock.CLIENT, f"lead:{body.source}\n{body.source_id}", f"phone:{phone}", f"email:{email}")
         tx.lock(Lock.TENURE, shared=True)
         earlier = earlier_result(tx, request)
         if earlier is not None:

@@ -159,7 +159,8 @@ def note_incomplete(book: Book, month: Month, missing: list[dict[str, Any]]) -> 
     with book.write() as tx:
         tx.lock(Lock.BILLING)
         day = tx.now.astimezone(tx.programme.zone).date()
-        told = tx.send(MessageKind.ALERT_INCOMPLETE, f"{month}:{day}", month=str(month), missing=missing)
+        tx.send(MessageKind.ALERT_INCOMPLETE, f"{month}:{day}", month=str(month), missing=missing)
+        told = tx.write_messages() > 0
         if told:
             tx.audit(Event.MONTH_INCOMPLETE, month=str(month), missing=missing)
         return told

@@ -23,7 +23,7 @@ def outbox(book: Book, count: int = 3) -> list[int]:
     with book.write() as tx:
         for number in range(count):
             tx.send(MessageKind.ALERT_INCOMPLETE, f"{number}", month="2019-08", missing=[])
-        return list(tx.sent)
+    return list(tx.sent)
 
 
 def get(book: Book, message_id: int) -> Message:
