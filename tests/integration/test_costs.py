@@ -100,6 +100,19 @@ def test_a_rush_of_overdue_checkpoints_costs_the_guard_little_more_than_one(
     assert counts.statements <= {"sqlite": 120, "postgres": 95}[backend]
 
 
+def test_a_register_is_stored_in_bulk(book: Book, tmp_path: Path) -> None:
+    def statements(rows: int) -> int:
+        path = tmp_path / f"{rows}.csv"
+        lines = [f"vendor;{rows}-{number};2019-08-05;p{number};P;w;W;1;100.00;RUB" for number in range(rows)]
+        path.write_text("\n".join([HEADER, *lines]), "utf-8")
+        with counted(book.engine) as counts:
+            ingest_register(book, path)
+        assert counts.commits == 1
+        return counts.statements
+
+    assert statements(2_000) <= statements(200) + 25
+
+
 def test_a_ranking_asks_as_often_for_many_partners_as_for_few(book: Book, tmp_path: Path, clock: MovableClock) -> None:
     clock.set("2019-10-02 10:00")
 
