@@ -191,9 +191,10 @@ class World:
         return replace(process.book, actor=actor or process.name, written=[])
 
     def _meanwhile(self, process: str) -> None:
-        """Somebody else acts while a process is in the middle of something, for longer perhaps than its claim lasts."""
+        """While a process is in the middle of something, a reader looks and somebody acts, perhaps for long."""
         self.counts["fault: interleaved"] += 1
         began = self.clock.now
+        self.look()
         self.act()
         if self.clock.now - began >= LEASE:
             self.note_fault("slow", process)
