@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
 from functools import cached_property
 from typing import Any
@@ -107,7 +107,10 @@ class Tx:
     @cached_property
     def now(self) -> datetime:
         """The instant of this transaction, UTC; read once, after the locks."""
-        return self.book.clock(self.session)
+        now = self.book.clock(self.session)
+        if now.tzinfo is None:
+            raise ValueError(f"naive instant {now}: instants are aware")
+        return now.astimezone(UTC)
 
     def lock(self, what: Lock, *names: str, shared: bool = False) -> None:
         """Take a lock until the end of the transaction; `names` tell several of a kind apart."""

@@ -26,7 +26,7 @@ class CallWindow:
 
     def is_open(self, instant: datetime) -> bool:
         """Whether calls may be made at that instant."""
-        return self.opens_at_or_after(instant) == instant
+        return self.opens_at_or_after(instant) == instant.astimezone(UTC)
 
     def opens_at_or_after(self, instant: datetime) -> datetime:
         """The first instant not before `instant` at which the window is open, UTC."""
@@ -37,9 +37,9 @@ class CallWindow:
         """The instant at which `length` of open time has passed since `instant`, UTC."""
         left = length
         for start, end in self._spans(instant):
-            begin = max(start, instant)
+            begin = max(start, instant.astimezone(UTC))  # local times are not added up: a day may have 23 or 25 hours
             if left <= end - begin:
-                return (begin + left).astimezone(UTC)
+                return begin + left
             left -= end - begin
         raise AssertionError("days never end")
 
@@ -51,7 +51,8 @@ class CallWindow:
                 start = datetime.combine(day, self.start, self.zone).astimezone(UTC)
                 last = (day + timedelta(days=1), time.min) if self.end == time.max else (day, self.end)
                 end = datetime.combine(*last, self.zone).astimezone(UTC)
-                if end > instant:
+                # Where clocks go forward, a window of the hour that is left out ends before it starts: no window.
+                if end > max(start, instant):
                     yield start, end
             day += timedelta(days=1)
 

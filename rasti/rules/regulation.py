@@ -5,7 +5,7 @@ A verdict depends on stored facts alone: on time, late, twice or in any order, i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from rasti.rules.call_window import CallWindow
 from rasti.rules.kinds import (
@@ -62,7 +62,11 @@ def clock_start(received_at: datetime, tenure_started_at: datetime | None, windo
 def checkpoint_windows(
     received_at: datetime, starts_at: datetime, rules: Rules, call_window: CallWindow
 ) -> list[Window]:
-    """The windows of an attempt, in order. One that opens with the clock opens already at reception (D12)."""
+    """The windows of an attempt, in order. One that opens with the clock opens already at reception (D12).
+
+    Hours are elapsed ones, also over a night in which clocks are changed.
+    """
+    starts_at = starts_at.astimezone(UTC)
     windows = []
     for kind, (opens, due) in rules.regulation.items():
         by_call_hours = kind is CheckpointKind.FIRST_HOUR and rules.call_window_applies == "always"
