@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from rasti.clients.prefect import MOST_CREATED, NewRun, PrefectApi, prefect_api
+from rasti.clients.prefect import NewRun, PrefectApi, prefect_api
 from rasti.errors import RastiError, Unavailable
 from rasti.ledger import messages, runs
 from rasti.ledger.book import Book
@@ -27,6 +27,8 @@ _DEPLOYMENTS = {
 
 _DEAD = "Its worker has not been heard of for longer than the run may take."
 
+# Half of what Prefect takes in a call: on a busy machine a hundred last longer than our client waits for an answer.
+MOST_CREATED = 50
 POLL = 0.5  # seconds between two looks at the outbox
 CHECK_EVERY = 15.0  # seconds between two comparisons with what Prefect has
 LONGEST_PAUSE = 15.0  # seconds between two tries while Prefect cannot be reached
@@ -86,7 +88,7 @@ def keep_runs(book: Book, settings: Settings, stop: threading.Event) -> None:
 
 
 def create_runs(book: Book, prefect: PrefectApi, *, limit: int = MOST_CREATED) -> int:
-    """Create the runs that messages ask for, at most `limit` (and 100) of them; how many.
+    """Create the runs that messages ask for, at most `limit` (and 50) of them; how many.
 
     A run that would come after its work is done is not created. Raises Unavailable; then nothing is lost.
     """
