@@ -122,9 +122,10 @@ class Tx:
     def lock_lead(self, lead_id: int) -> Lead | None:
         """The lead's row, locked; None: there is none. Several are taken in the order of their ids."""
         self._in_order((len(Lock) + 1, lead_id))
-        return self.session.execute(
-            select(Lead).where(col(Lead.id) == lead_id).with_for_update().execution_options(populate_existing=True)
-        ).scalar_one_or_none()
+        # FOR NO KEY UPDATE: whoever writes a row that points to the lead (a relay, the event of a mail) does not wait
+        # for it, holding what we may want next.
+        locked = select(Lead).where(col(Lead.id) == lead_id).with_for_update(key_share=True)
+        return self.session.execute(locked.execution_options(populate_existing=True)).scalar_one_or_none()
 
     def lock_leads(self, lead_ids: Iterable[int]) -> list[Lead]:
         """These leads' rows, locked in the order of their ids."""
@@ -132,7 +133,7 @@ class Tx:
         for lead_id in ordered:
             self._in_order((len(Lock) + 1, lead_id))
         rows = select(Lead).where(col(Lead.id).in_(ordered)).order_by(col(Lead.id))
-        return self.all(rows.with_for_update().execution_options(populate_existing=True))
+        return self.all(rows.with_for_update(key_share=True).execution_options(populate_existing=True))
 
     def _in_order(self, lock: tuple[int, int]) -> None:
         assert lock >= self._last_lock, f"lock {lock} after {self._last_lock}: a deadlock waits to happen"
