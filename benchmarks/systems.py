@@ -4,12 +4,15 @@ Each is started anew with the same mail sink; its figures are those of all its p
 """
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import httpx
 
 from benchmarks.peers_venv import PYTHON as PEER
 from benchmarks.postgres import postgres
@@ -58,11 +61,13 @@ def rasti(
     *,
     on_postgres: bool = True,
     prefect_runs: bool = False,
+    worker: bool = False,
     portals: int = 1,
     stewards: int = 1,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
-    """Portal and steward; with `prefect_runs` also a Prefect server in which the steward creates the leads' runs."""
+    """Portal and steward; with `prefect_runs` also a Prefect server in which the steward creates the leads' runs,
+    and a warm `worker` that executes them."""
     with ExitStack() as stack:
         smtp, mails = stack.enter_context(_sink(folder))
         server = stack.enter_context(postgres()) if on_postgres else None
@@ -82,6 +87,20 @@ def rasti(
             environment |= {"PREFECT_API_URL": api, "PREFECT_DEFAULT_WORK_POOL_NAME": "rasti"}
             _prefect(environment, "work-pool", "create", "rasti", "--type", "rasti-warm")
             _prefect(environment, "--no-prompt", "deploy", "--all")
+            if worker:
+                command = [
+                    sys.executable,
+                    "-m",
+                    "prefect",
+                    "worker",
+                    "start",
+                    "--pool",
+                    "rasti",
+                    "--type",
+                    "rasti-warm",
+                ]
+                pids.append(stack.enter_context(running(command, environment, folder, cwd=ROOT)).pid)
+                wait_until(lambda: _workers(api) > 0, START, "the worker")
 
         @contextmanager
         def more(*words: str) -> Iterator[None]:
@@ -216,9 +235,12 @@ def _prefect(environment: dict[str, str], *words: str) -> None:
     subprocess.run(command, cwd=ROOT, env=environment | {"PWD": str(ROOT)}, check=True, capture_output=True)
 
 
-def _listens(port: int) -> bool:
-    import socket
+def _workers(api: str) -> int:
+    """How many workers have called."""
+    return len(httpx.post(f"{api}/work_pools/rasti/workers/filter", json={}, timeout=20).raise_for_status().json())
 
+
+def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

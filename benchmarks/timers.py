@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,16 +15,17 @@ import httpx
 from sqlalchemy import func, select, update
 from sqlmodel import col
 
-from benchmarks.figures import Figure, at_most
-from benchmarks.load import percentile, until
+from benchmarks.figures import Figure, at_most, ratio_at_least
+from benchmarks.load import percentile, send_leads, until
 from benchmarks.many_leads import add_checkpoints, add_leads, settle
-from benchmarks.systems import System, open_book, rasti
-from models import Checkpoint, Tenure
+from benchmarks.systems import PROGRAMME, System, open_book, rasti
+from models import Attempt, Checkpoint, Tenure
+from rasti.clients.programme_file import load_programme
 from rasti.ledger.book import Book
 from rasti.ledger.sessions import open_session_within
 from rasti.portal.visitor import COOKIE
 from rasti.rules.kinds import CheckpointKind, Role
-from tests.builders import THIRD
+from tests.builders import THIRD, log
 
 GRACE = 5.0  # seconds; the setting is 30, which would only be waited for
 SOON = 5.0  # seconds until the rush
@@ -49,6 +50,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     for name, on_postgres in (("PostgreSQL", True), ("SQLite", False)):
         yield from _pending(name, on_postgres, PLANS[quick])
     yield from _after_an_outage(1_000 if quick else 2_000)
+    yield from _by_prefect(15 if quick else 120)
 
 
 def _pending(name: str, on_postgres: bool, plan: Plan) -> Iterator[Figure]:
@@ -85,6 +87,45 @@ def _after_an_outage(overdue: int) -> Iterator[Figure]:
         _judged(book, overdue)
         took = time.monotonic() - began
         yield Figure(f"start to the last verdict, {overdue:,} overdue at the start, s", took, None, at_most(60))
+
+
+def _by_prefect(leads: int) -> Iterator[Figure]:
+    """One checkpoint due a second, judged by Prefect's runs; each client was called in time."""
+    with tempfile.TemporaryDirectory(prefix="rasti-bench-") as name:
+        folder = Path(name)
+        programme = folder / "programme.yaml"
+        short = '    regulation: {1h: [0, 20s], 3d: [1, 2], 2w: [3, 4]}\n    call_window: "00:00-23:59"\n'
+        programme.write_text(PROGRAMME.read_text("utf-8") + short, "utf-8")
+        start = rasti(folder, prefect_runs=True, worker=True, settings={"RASTI_PROGRAMME": str(programme)})
+        with start as system, open_book(system) as book:
+            book = replace(book, programme=load_programme(programme))
+            for _lead in range(leads):
+                began = time.monotonic()
+                (sent,) = send_leads(system.urls, 1, rate=None, headers=system.headers, senders=1)
+                until(lambda lead=int(sent.lead): _is_received(book, lead), 30)  # type: ignore[misc]
+                log(book, int(sent.lead))
+                time.sleep(max(0.0, began + 1 - time.monotonic()))
+            if not until(lambda: len(_first_verdicts(book)) == leads, 120):
+                raise SystemExit("not all verdicts were given in two minutes")
+            verdicts = _first_verdicts(book)
+            late = [(point.judged_at - point.due_at).total_seconds() for point in verdicts if point.judged_at]
+            given = sum((point.judged_by or "").startswith("flow-run:") for point in verdicts)
+            about = "verdict late after the due time, one due a second, by Prefect's runs"
+            yield Figure(f"{about}, p50, s", percentile(late, 0.5))
+            yield Figure(f"{about}, p99, s", percentile(late, 0.99), None, at_most(10))
+            yield Figure("verdicts by Prefect's runs / all that were due", given, leads, ratio_at_least(1))
+
+
+def _is_received(book: Book, lead: int) -> bool:
+    with book.read() as tx:
+        found = select(col(Attempt.received_at)).where(col(Attempt.lead_id) == lead)
+        return tx.session.execute(found).scalar() is not None
+
+
+def _first_verdicts(book: Book) -> list[Checkpoint]:
+    with book.read() as tx:
+        first = col(Checkpoint.kind) == CheckpointKind.FIRST_HOUR
+        return tx.all(select(Checkpoint).where(first, col(Checkpoint.verdict).is_not(None)))
 
 
 def _add(book: Book, leads: int) -> range:
