@@ -41,6 +41,10 @@ _URGENCY = case(
     else_=2,
 )
 
+# When more runs are asked for than may be created, the latest lead's still come in time: the oldest ones' never would,
+# for each waits behind all others.
+_LATEST_FIRST = {Channel.RUN: (col(Message.attempt_id).desc(),)}
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -75,7 +79,7 @@ def claim(
         due = _due(tx.now, channel)
         if only is not None:
             due = and_(due, col(Message.id).in_(only))
-        messages = _first(tx, due, _URGENCY, limit=limit)
+        messages = _first(tx, due, _URGENCY, *_LATEST_FIRST.get(channel, ()), limit=limit)
         if len(messages) == limit and messages[-1].kind is MessageKind.LEAD:
             waited = and_(due, col(Message.kind) != MessageKind.LEAD, col(Message.not_before) <= tx.now - PATIENCE)
             patient = _first(tx, waited, limit=limit // 3)

@@ -119,6 +119,17 @@ def test_runs_that_do_something_are_claimed_before_those_that_only_show_a_lead(b
     assert kinds == [MessageKind.RUN_CHECKPOINT] * 3 + [MessageKind.RUN_LEAD]
 
 
+def test_the_runs_of_the_latest_lead_are_claimed_first_in_order_of_their_due_times(book: Book) -> None:
+    add_cast(book)
+    won_month(book)
+    leads = [arrive(book, number) for number in range(3)]
+    for claim in messages.claim(book, "relay"):
+        messages.complete(book, claim)
+    claims = messages.claim(book, "runs", channel=Channel.RUN, limit=9)
+    assert [claim.lead_id for claim in claims] == [lead for lead in reversed(leads) for _kind in range(3)]
+    assert [claim.data["kind"] for claim in claims] == ["1h", "3d", "2w"] * 3
+
+
 def test_in_a_rush_of_lead_mails_the_welcomes_get_their_turn(book: Book, clock: MovableClock) -> None:
     add_cast(book)
     won_month(book)

@@ -34,7 +34,7 @@ from tests.durability.evidence import Journal
 CALM = 90.0  # seconds after the last fault in which everything that is due has to be done
 SITES, CALLERS = 6, 6  # so many that a few who wait for an answer do not hold up the rest
 GRACE = 3.0  # seconds that the guard leaves to Prefect's runs
-RUNS_PER_MINUTE = 60  # a run costs half a second of a processor: nothing depends on them
+RUNS_PER_MINUTE = 20  # by each steward; a run costs half a second of a processor: nothing depends on them
 
 _WAITING = """
     SELECT (SELECT count(*) FROM message WHERE channel = 'mail' AND state = 'pending' AND not_before <= now())
