@@ -298,7 +298,9 @@ def _request(tx: Tx, lead: Lead, head: Letterhead) -> dict[str, Any]:
 
 
 def _lead_and_client(tx: Tx, lead_id: int) -> tuple[Lead, Client]:
-    return tx.session.get_one(Lead, lead_id), tx.session.get_one(Client, lead_id)
+    both = select(Lead, Client).join(Client, col(Client.lead_id) == col(Lead.id)).where(col(Lead.id) == lead_id)
+    lead, client = tx.session.execute(both).one()
+    return lead, client
 
 
 def _id(value: int | None) -> int:
