@@ -1,10 +1,23 @@
 """Many rows into a table at once, past SQLAlchemy; what differs between SQLite and PostgreSQL, as in `engine.py`."""
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    SQLColumnExpression,
+    Table,
+    Text,
+    any_,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel
 
@@ -36,6 +49,14 @@ def new_ids(session: Session, model: type[SQLModel], count: int) -> Sequence[int
     # BEGIN IMMEDIATE: nobody else writes.
     last: int = session.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
     return range(last + 1, last + 1 + count)
+
+
+def among(session: Session, column: SQLColumnExpression[str], values: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a column has one of many values, which are sent as one parameter."""
+    if session.get_bind().dialect.name == "postgresql":
+        return column == any_(literal(list(values), ARRAY(Text)))
+    of_json = func.json_each(json.dumps(values, ensure_ascii=False)).table_valued("value")
+    return column.in_(select(of_json.c.value))
 
 
 def _copy(connection: Connection, command: str, rows: Iterable[Sequence[Any]]) -> None:

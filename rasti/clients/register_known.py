@@ -50,7 +50,7 @@ class KnownCells:
         try:
             day, month = self._days[issued_on]
             period = None if self._period is None else self._periods[cells[self._period]]
-            return Row(
+            values = (
                 self._issuers[issuer],
                 number,
                 day,
@@ -65,6 +65,7 @@ class KnownCells:
             )
         except KeyError:
             return None
+        return tuple.__new__(Row, values)  # as the class does it, in half the time
 
     def learn(self, text: str, row: Row) -> None:
         """Remember the cells of a line that the careful reader took as that row."""

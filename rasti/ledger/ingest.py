@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from models import IngestBatch
 from rasti.clients.register import BadRow, Progress, Register, read_register
 from rasti.errors import Refused
+from rasti.garbage import garbage_left_alone
 from rasti.ledger import quarantine
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.ledger.invoices import Stored, cancel_missing, stored_invoices, take
@@ -76,7 +77,7 @@ def ingest_register(
     """
     register = read_register(Path(path), currency=book.programme.currency, progress=progress)
     check_register(register, replace=replace, strict=strict)
-    with book.write() as tx:
+    with garbage_left_alone(), book.write() as tx:
         tx.lock(Lock.BILLING)
         return ingest_within(tx, register, closes=closes, replace=replace, again=again, progress=progress)
 

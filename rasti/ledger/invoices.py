@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from models import Invoice, InvoiceLine, InvoiceRevision
-from models.bulk import insert_rows, new_ids
+from models.bulk import among, insert_rows, new_ids
 from rasti.clients.register import Line, Progress, ReadInvoice
 from rasti.ledger.book import Tx
 from rasti.ledger.kept_digests import Changes
@@ -20,7 +20,7 @@ Key = tuple[str, str, int]  # issuer, number, year
 T = TypeVar("T")
 
 _BATCH = 5_000  # bound parameters in one statement, far below what both databases take
-_STORED_AT_ONCE = 20_000  # invoices between two reports of progress
+_INVOICES = 20_000  # asked for or stored at once, between two reports of progress
 _REVISION = (
     "id",
     "invoice_id",
@@ -64,7 +64,7 @@ def stored_invoices(tx: Tx, keys: Collection[Key]) -> dict[Key, Stored]:
         by_issuer_year.setdefault((issuer, year), []).append(number)
     found: dict[Key, Stored] = {}
     for (issuer, year), all_numbers in sorted(by_issuer_year.items()):
-        for numbers in _batches(all_numbers):
+        for numbers in _batches(all_numbers, _INVOICES):
             rows = tx.session.execute(
                 select(
                     col(Invoice.id),
@@ -80,7 +80,7 @@ def stored_invoices(tx: Tx, keys: Collection[Key]) -> dict[Key, Stored]:
                     col(InvoiceRevision.is_current),
                     col(Invoice.issuer) == issuer,
                     col(Invoice.year) == year,
-                    col(Invoice.number).in_(numbers),
+                    among(tx.session, col(Invoice.number), numbers),
                 )
             )
             for invoice_id, number, *revision in rows:
@@ -111,14 +111,14 @@ def take(
             changes.went(known.month, known.status, known.digest)
     total, done = len(new) + len(changed), 0
     _supersede(tx, [known.revision_id for _invoice, _digest, known in changed])
-    for some in _batches(new, _STORED_AT_ONCE):
+    for some in _batches(new, _INVOICES):
         ids = new_ids(tx.session, Invoice, len(some))
         keys = ((invoice_id, *invoice.key) for invoice_id, (invoice, _digest) in zip(ids, some, strict=True))
         insert_rows(tx.session, Invoice, ("id", "issuer", "number", "year"), keys)
         first = [(invoice, digest, invoice_id, 1) for (invoice, digest), invoice_id in zip(some, ids, strict=True)]
         _add_revisions(tx, batch_id, first, changes)
         done = _report(progress, done + len(some), total)
-    for more in _batches(changed, _STORED_AT_ONCE):
+    for more in _batches(changed, _INVOICES):
         next_ones = [(invoice, digest, known.invoice_id, known.revision + 1) for invoice, digest, known in more]
         _add_revisions(tx, batch_id, next_ones, changes)
         done = _report(progress, done + len(more), total)
