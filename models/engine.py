@@ -96,6 +96,8 @@ def as_unavailable(error: DBAPIError) -> RastiError | None:
     reason = str(error.orig).strip().splitlines()[0] if error.orig is not None else str(error)
     if "no such table" in reason or getattr(error.orig, "sqlstate", None) == "42P01":
         return Unavailable("The database has no tables yet: run `rasti db upgrade`.")
+    if "no such column" in reason or "has no column" in reason or getattr(error.orig, "sqlstate", None) == "42703":
+        return Unavailable("The database is older than this version of rasti: run `rasti db upgrade`.")
     if (
         isinstance(error, OperationalError)
         or (isinstance(error, ProgrammingError) and error.connection_invalidated)

@@ -8,12 +8,16 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from models.audit import Installation
 from rasti.errors import Refused
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+_TRIES = 10
+_DEADLOCK = "40P01"
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -27,12 +31,30 @@ def alembic_config(connection: Connection) -> Config:
 def upgrade_database(engine: Engine, *, sandbox: bool = False) -> bool:
     """Run the migrations that are missing; True if the database is new.
 
-    `sandbox` marks a new database as a playground. Raises Refused: it exists already and is none.
+    `sandbox` marks a new database as a playground. Raises Refused: it exists already and is none; a newer version has
+    upgraded it.
     """
+    for _try in range(_TRIES - 1):
+        try:
+            return _upgrade(engine, sandbox)
+        except OperationalError as error:
+            # Others are writing: on PostgreSQL they may hold one table and want the next, as we do. Ours is undone.
+            if getattr(error.orig, "sqlstate", None) != _DEADLOCK:
+                raise
+    return _upgrade(engine, sandbox)
+
+
+def _upgrade(engine: Engine, sandbox: bool) -> bool:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7261737469)")  # two upgrades at once
-        new = MigrationContext.configure(connection).get_current_revision() is None
+        revision = MigrationContext.configure(connection).get_current_revision()
+        if revision is not None and not is_known(revision):
+            raise Refused(
+                "The database was upgraded by a newer version already (schema {revision}): install that one.",
+                revision=revision,
+            )
+        new = revision is None
         if not new and sandbox and not _marked(connection):
             raise Refused(
                 "This database is in use already and no sandbox: `--sandbox` is for a new one "
@@ -47,9 +69,9 @@ def upgrade_database(engine: Engine, *, sandbox: bool = False) -> bool:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the database has exactly the migrations that this version knows."""
-    newest = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == newest
+    """Whether the database has all migrations of this version; those of a newer one only add to them."""
+    revision = MigrationContext.configure(connection).get_current_revision()
+    return revision is not None and (revision == _scripts().get_current_head() or not is_known(revision))
 
 
 def is_known(revision: str) -> bool:
