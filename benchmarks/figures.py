@@ -1,6 +1,7 @@
 """A measured number beside a reference of the same run, and what we aim at."""
 
 from dataclasses import dataclass
+from math import isinf
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,8 @@ class Goal:
     bound: float
 
     def __str__(self) -> str:
+        if isinf(self.bound):
+            return "measured"  # a reference is all that is asked for
         return f"{self.of} {self.sign} {_short(self.bound)}"
 
     def is_met(self, value: float) -> bool:
