@@ -11,6 +11,7 @@ or somebody was never killed.
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -107,17 +108,19 @@ class Run:
         callers = [Caller(partners, api, tokens, acknowledged) for api in apis[SITES:]]
         reader = Reader(self.postgres.url, Journal(self.folder / "readings.jsonl"), self.stopped)
         monkey = Monkey(
-            plan(self.seed, self.seconds, self.components), self.components, Journal(self.folder / "faults.jsonl")
+            plan(self.seed, self.seconds, self.components),
+            self.components,
+            Journal(self.folder / "faults.jsonl"),
+            self.stopped,
         )
         supervisor = Supervisor(self.components, self.stopped)
         everybody: list[threading.Thread] = [*sites, partners, *callers, reader, monkey, supervisor]
         began = time.monotonic()
         try:
             guarded(everybody, self.problems.append)
-            monkey.join()
-            self.calm_from = time.monotonic()
-            for thread in sites:
+            for thread in (monkey, *sites):
                 thread.join()
+            self.calm_from = time.monotonic()
             self._wait_until_done(partners)
         finally:
             self.stopped.set()
@@ -168,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in [name for name in os.environ if name.startswith(("RASTI_", "PREFECT_"))]:
         del os.environ[name]
     least = int(asked.seconds * asked.rate / 2) if asked.least is None else asked.least
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # also then nothing is left running
     with _folder(asked.keep) as folder:
         run = Run(folder, seconds=asked.seconds, seed=asked.seed, rate=asked.rate)
         try:

@@ -65,7 +65,8 @@ class Sites(threading.Thread):
         began = time.monotonic()
         sent = 0
         while time.monotonic() - began < self.seconds:
-            time.sleep(max(0.0, began + sent / self.rate - time.monotonic()))
+            if self.api.stopped.wait(max(0.0, began + sent / self.rate - time.monotonic())):
+                return
             sent += 1
             body = self._lead(self.number * 1_000_000 + sent)
             for _once_or_twice in range(1 + (self.api.random.randrange(20) == 0)):

@@ -50,11 +50,13 @@ def plan(seed: int, seconds: float, components: Sequence[Component]) -> list[Fau
 
 
 class Monkey(threading.Thread):
-    """Carries the plan out; at its end everything runs again."""
+    """Carries the plan out, unless stopped before; at its end everything runs again."""
 
-    def __init__(self, faults: list[Fault], components: Sequence[Component], journal: Journal) -> None:
+    def __init__(
+        self, faults: list[Fault], components: Sequence[Component], journal: Journal, stopped: threading.Event
+    ) -> None:
         super().__init__(name="monkey")
-        self.faults, self.journal = faults, journal
+        self.faults, self.journal, self.stopped = faults, journal, stopped
         self.components = {component.name: component for component in components}
 
     def run(self) -> None:
@@ -63,7 +65,8 @@ class Monkey(threading.Thread):
         heapq.heapify(agenda)
         while agenda:
             at, index, fault, step = heapq.heappop(agenda)
-            time.sleep(max(0.0, began + at - time.monotonic()))
+            if self.stopped.wait(max(0.0, began + at - time.monotonic())):
+                return
             component = self.components[fault.component]
             if step == "strike":
                 self._strike(component, fault)
