@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, text, update
 from sqlmodel import col
 
 from models import Message
@@ -35,10 +35,12 @@ PATIENCE = timedelta(seconds=5)
 
 # A lead's clock waits for its mail, the client for the welcome (R10, R11), somebody at a screen for the link to sign
 # in; everything else waits for them. Of the runs those come first that do something: a lead's own only shows it.
-_URGENCY = case(
-    (col(Message.kind).in_([MessageKind.LEAD, MessageKind.RUN_FALLBACK]), 0),
-    (col(Message.kind).in_([MessageKind.WELCOME, MessageKind.SIGN_IN, MessageKind.RUN_CHECKPOINT]), 1),
-    else_=2,
+_FIRST = (MessageKind.LEAD, MessageKind.RUN_FALLBACK)
+_SECOND = (MessageKind.WELCOME, MessageKind.SIGN_IN, MessageKind.RUN_CHECKPOINT)
+_URGENCY = (
+    col(Message.kind).in_(_FIRST),
+    col(Message.kind).in_(_SECOND),
+    col(Message.kind).not_in((*_FIRST, *_SECOND)),
 )
 
 # When more runs are asked for than may be created, the latest lead's still come in time: the oldest ones' never would,
@@ -83,7 +85,13 @@ def claim(
         due = _due(tx.now, channel)
         if only is not None:
             due = and_(due, col(Message.id).in_(only))
-        messages = _first(tx, due, _URGENCY, *_LATEST_FIRST.get(channel, ()), limit=limit)
+        # One class after the other, each in the order of an index: sorting all that is due cost more with every message
+        # that waited, and a backlog grew by that alone.
+        messages: list[Message] = []
+        for urgent in _URGENCY:
+            if len(messages) < limit:
+                order = _LATEST_FIRST.get(channel, ())
+                messages += _first(tx, and_(due, urgent), *order, limit=limit - len(messages))
         if len(messages) == limit and messages[-1].kind is MessageKind.LEAD:
             waited = and_(due, col(Message.kind) != MessageKind.LEAD, col(Message.not_before) <= tx.now - PATIENCE)
             patient = _first(tx, waited, limit=limit // 3)
