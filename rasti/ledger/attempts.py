@@ -95,6 +95,7 @@ def receive_within(tx: Tx, attempt_id: int) -> None:
     call_window = CallWindow.of(rules, tx.programme.zone)
     attempt.received_at = tx.now
     attempt.clock_starts_at = clock_start(tx.now, tenure.started_at if tenure else None, call_window)
+    call_off(tx, MessageKind.ALERT_UNDELIVERED, f"{attempt.id}")
     tx.audit(
         Event.LEAD_RECEIVED,
         lead_id=attempt.lead_id,
@@ -140,6 +141,20 @@ _OF_AN_OPEN_ATTEMPT = (
     MessageKind.ALERT_UNDELIVERED,
     MessageKind.RUN_CHECKPOINT,
 )
+
+
+def call_off(tx: Tx, kind: MessageKind, dedupe_key: str) -> None:
+    """An alert whose time has not come has nothing to tell any more: void at once, the relay need not look at it."""
+    tx.session.execute(
+        update(Message)
+        .where(
+            col(Message.dedupe_key) == f"{kind}:{dedupe_key}",
+            col(Message.state) == MessageState.PENDING,
+            col(Message.not_before) > tx.now,
+        )
+        .values(state=MessageState.VOID)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def end_attempt(tx: Tx, attempt: Attempt, reason: AttemptEnd) -> None:

@@ -20,7 +20,7 @@ from sqlmodel import col
 
 from models import Message
 from rasti.errors import NotFound
-from rasti.ledger.attempts import receive_within
+from rasti.ledger.attempts import call_off, receive_within
 from rasti.ledger.book import Book, Tx
 from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
 
@@ -220,6 +220,8 @@ def _complete(tx: Tx, claim: Claim, external_id: str | None) -> bool:
     _audit(tx, Event.MESSAGE_SENT, claim)
     if starts_clock:
         receive_within(tx, claim.attempt_id)  # type: ignore[arg-type]
+    elif claim.kind is MessageKind.WELCOME:
+        call_off(tx, MessageKind.ALERT_WELCOME_LATE, f"{claim.lead_id}")
     return True
 
 

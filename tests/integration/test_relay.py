@@ -51,6 +51,20 @@ def test_a_lead_reaches_the_partner_and_the_client_in_one_round(book: Book, sett
     assert deliver(book, settings, postman=post) == 0
 
 
+def test_what_came_in_time_calls_its_alerts_off_at_once(book: Book, settings: Settings, clock: MovableClock) -> None:
+    won_month(book)
+    arrive(book, 1)
+    deliver(book, settings, postman=FakePostman())
+    alerts = (MessageKind.ALERT_UNDELIVERED, MessageKind.ALERT_WELCOME_LATE)
+    assert [states(book, kind) for kind in alerts] == [["void"], ["void"]]
+    arrive(book, 2)
+    clock.advance(minutes=11)  # the mail server was away: both alerts are due before anything is delivered
+    post = FakePostman()
+    deliver(book, settings, postman=post)
+    assert [states(book, kind) for kind in alerts] == [["void", "void"], ["void", "sent"]]
+    assert post.kinds().count("alert_welcome_late") == 1
+
+
 def test_without_a_mail_server_mail_is_written_into_the_mailbox(book: Book, settings: Settings) -> None:
     won_month(book)
     lead = arrive(book)
