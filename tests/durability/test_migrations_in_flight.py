@@ -154,7 +154,7 @@ def test_rows_as_the_version_before_writes_them_are_taken(book: Book, empty: Eng
     with empty.begin() as connection:
         for name in ("message", "contact", "checkpoint"):
             table = known.tables[name]
-            rows = [dict(row._mapping) for row in connection.execute(table.select())]
+            rows = [dict(row._mapping) for row in connection.execute(table.select().order_by(table.c.id))]
             assert rows
             connection.execute(table.delete())
             connection.execute(table.insert(), rows)
