@@ -1,5 +1,6 @@
 """Brings a database to the newest migration, and keeps the one fact of an installation: is it a playground."""
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from rasti.errors import Refused
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-_TRIES = 10
-_DEADLOCK = "40P01"
+_PATIENCE = 60.0  # seconds in which the tables have to be got
+_IN_USE = ("40P01", "55P03")  # deadlock, lock not available
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -34,20 +35,22 @@ def upgrade_database(engine: Engine, *, sandbox: bool = False) -> bool:
     `sandbox` marks a new database as a playground. Raises Refused: it exists already and is none; a newer version has
     upgraded it.
     """
-    for _try in range(_TRIES - 1):
+    deadline = time.monotonic() + _PATIENCE
+    while True:
         try:
             return _upgrade(engine, sandbox)
         except OperationalError as error:
             # Others are writing: on PostgreSQL they may hold one table and want the next, as we do. Ours is undone.
-            if getattr(error.orig, "sqlstate", None) != _DEADLOCK:
+            if getattr(error.orig, "sqlstate", None) not in _IN_USE or time.monotonic() > deadline:
                 raise
-    return _upgrade(engine, sandbox)
 
 
 def _upgrade(engine: Engine, sandbox: bool) -> bool:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7261737469)")  # two upgrades at once
+            # Whoever waits for us while we wait for them is let go soon, long before a deadlock is noticed.
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")
         revision = MigrationContext.configure(connection).get_current_revision()
         if revision is not None and not is_known(revision):
             raise Refused(
