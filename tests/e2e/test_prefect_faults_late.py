@@ -74,6 +74,7 @@ def states(prefect: PrefectServer, runs: list[UUID]) -> Counter[str]:
     return (eventually(look, seconds=120, what="Prefect says") or Counter()) - Counter(asked=1)
 
 
+@pytest.mark.rush
 @pytest.mark.timeout(600)  # for a machine that has other things to do
 def test_a_thousand_late_runs_at_once(prefect: PrefectServer, rasti: Rasti) -> None:
     winner_holds(rasti)

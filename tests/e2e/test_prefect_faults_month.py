@@ -75,7 +75,9 @@ def test_a_night_run_that_died_with_its_server_does_not_block_the_next_night(
         next_night = prefect.api.start_run("monthly-ranking", NIGHT)
         eventually(lambda: prefect.state_name(next_night) == "AwaitingConcurrencySlot", what="no place is free")
         assert crash_dead_runs(month.book, prefect.api) == 0
-        assert crash_dead_runs(month.book, prefect.api, margin=BEYOND_THE_MONTHS_TIMEOUT) == 1
+        assert prefect.run_state(dead) == "RUNNING"
+        # It may not be the only one: the server is that of other tests too.
+        assert crash_dead_runs(month.book, prefect.api, margin=BEYOND_THE_MONTHS_TIMEOUT) >= 1
         assert prefect.run_state(dead) == "CRASHED"
         assert prefect.finished(next_night)["state_type"] == "COMPLETED"
     assert holders(month) == [WINNER]
