@@ -39,7 +39,6 @@ from tests.builders import THIRD, won_month
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMME = ROOT / "examples/dealers/programme.yaml"
 RASTI = str(Path(sys.executable).with_name("rasti"))
-SENDERS = 48
 PAGES = 100
 DRAIN = 600.0  # seconds for the mails that are left after the last lead
 
