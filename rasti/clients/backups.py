@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rasti.clients import snapshots
+from rasti.clients.disk import to_disk
 from rasti.clients.snapshots import sha256
 from rasti.errors import BadInput, Refused, Unavailable
 from rasti.settings import Settings
@@ -76,12 +77,12 @@ def write_backup(
             backup = Backup(path, made_at, version("rasti"), parts)
             _write(part / _MANIFEST, json.dumps(_as_json(backup), indent=2).encode())
             reach("manifest.written")
-            _sync(part)
+            to_disk(part)
             if path.exists():
                 raise Refused("The backup {path} exists already.", path=path)
             part.replace(path)
             reach("renamed")
-            _sync(folder)
+            to_disk(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
@@ -155,11 +156,3 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

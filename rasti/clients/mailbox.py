@@ -13,6 +13,7 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
 
+from rasti.clients.disk import to_disk
 from rasti.errors import Unavailable
 
 # What we write into our own mails, so that a file can be named, and found, without a person in it.
@@ -65,7 +66,7 @@ def write_letter(folder: Path, content: bytes) -> Path:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        _sync_folder(folder)
+        to_disk(folder)  # the new name, too, before the mail counts as received
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink()
@@ -149,12 +150,3 @@ def _file_name(headers: Any) -> str:
 def _number(headers: Any) -> int:
     text = str(headers.get(NUMBER_HEADER, ""))
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
-
-
-def _sync_folder(folder: Path) -> None:
-    # The new name, too, has to survive a power cut before the mail counts as received.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from sqlalchemy import make_url
 
+from rasti.clients.disk import to_disk
 from rasti.errors import Refused, Unavailable
 
 _PATIENCE = 10.0  # seconds for a lock
@@ -88,9 +89,9 @@ class SqliteRestoration:
         with _said(self._target):
             with closing(_open(self.path, "rw")) as connection:
                 connection.execute("PRAGMA journal_mode=DELETE")
-            _to_disk(self.path)
+            to_disk(self.path)
             self.path.replace(self._target)
-            _to_disk(self._target.parent)
+            to_disk(self._target.parent)
 
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:
@@ -123,21 +124,13 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
     with closing(_open(path, "rw")) as target:
         source.backup(target)
         target.execute("PRAGMA journal_mode=DELETE")
-    _to_disk(path)
-    _to_disk(path.parent)
+    to_disk(path)
+    to_disk(path.parent)
 
 
 def _revision(connection: sqlite3.Connection) -> str:
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(row[0])
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
