@@ -10,7 +10,7 @@ SOURCES := flows tasks models rasti tests benchmarks docs
 CATALOGUES := $(wildcard rasti/locale/*/LC_MESSAGES/rasti.po)
 # Proof of durability: `make chaos SECONDS=600 SEED=7`, `make simulate SCHEDULES=10000`, `make simulate SEED=42`.
 SECONDS ?= 60
-SCHEDULES ?= 1000
+SCHEDULES ?= 10000
 SIMULATE := $(BIN)/python -m tests.durability.simulation --jobs $(JOBS)
 PYTEST := $(BIN)/python -m pytest --durations=10 --durations-min=1
 
@@ -47,7 +47,7 @@ test: setup ## Run all tests, the fast ones first, then print the speed figures
 test-fast: setup ## Run the tests that need no server
 	$(PYTEST) -n $(JOBS) --dist worksteal tests/unit tests/integration tests/portal -m "not postgres and not prefect"
 
-test-rush: setup ## A thousand late runs of a real Prefect at once (minutes, on a quiet machine)
+test-rush: setup ## A thousand late runs of a real Prefect at once (one to three minutes)
 	$(PYTEST) -m rush tests/e2e
 
 lint: setup ## Check style, types and the direction of imports

@@ -57,7 +57,7 @@ class Run:
         self.smtp_port = free_port()
         ours = self._settings()
         self.prefect = Prefect(folder, free_port(), ours)
-        self.components: list[Component] = [
+        self.components: list[Component] = [  # the database first: it outlives the others, for the checker
             *(self.postgres, self._sink(), self.prefect.server),
             *self._ours(ours | self.prefect.environment),
             *self.prefect.workers,
@@ -127,6 +127,8 @@ class Run:
             for thread in everybody:
                 thread.join()
         self.took = time.monotonic() - began
+        # The witnesses are read one after the other: nobody may add to one of them meanwhile.
+        self._end(self.components[1:])
         self.answers = sum((api.tries for api in apis), Counter[str]())
 
     def outcome(self) -> Outcome:
@@ -143,7 +145,10 @@ class Run:
         self.calm = time.monotonic() - self.calm_from
 
     def end(self) -> None:
-        for component in reversed(self.components):
+        self._end(self.components)
+
+    def _end(self, components: Sequence[Component]) -> None:
+        for component in reversed(components):
             component.end()
 
 
