@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 PEERS := .venv-bench
 SOURCES := flows tasks models rasti tests benchmarks docs
 CATALOGUES := $(wildcard rasti/locale/*/LC_MESSAGES/rasti.po)
-# Proof of durability: `make chaos SECONDS=600 SEED=7`, `make simulate SCHEDULES=10000`, `make simulate SEED=42`.
+# Proof of durability: `make chaos SECONDS=600 SEED=7`, `make simulate SCHEDULES=1000`, `make simulate SEED=42`.
 SECONDS ?= 60
 SCHEDULES ?= 10000
 SIMULATE := $(BIN)/python -m tests.durability.simulation --jobs $(JOBS)
@@ -78,7 +78,7 @@ bench-intake: setup ## Send leads to the API at a steady rate, and open a long l
 mutants: setup ## Break each rule and each invariant in a copy and see its test, or the checker, turn red (minutes)
 	@$(BIN)/python -m tests.mutants --jobs $(JOBS)
 
-simulate: setup ## Play seeded schedules of faults over the ledger, or replay one (SCHEDULES=10000, or SEED=42)
+simulate: setup ## Play seeded schedules of faults over the ledger, or replay one (SCHEDULES=1000, or SEED=42)
 	@$(SIMULATE) $(if $(SEED),--seed $(SEED) --postgres $(or $(POSTGRES),0),--schedules $(SCHEDULES) --postgres $(or $(POSTGRES),20))
 
 chaos: setup ## Kill real processes while leads arrive, then check (SECONDS=60 SEED=1)

@@ -30,7 +30,7 @@ def outbox_alarm(engine: Engine) -> Alarm:
 
 
 class _PostgresAlarm:
-    """`NOTIFY rasti_outbox` is sent with the commit of every transaction that writes a message."""
+    """`NOTIFY rasti_outbox` is sent with the commit of every transaction that writes mail which is due at once."""
 
     def __init__(self, engine: Engine) -> None:
         url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)

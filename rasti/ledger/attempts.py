@@ -53,9 +53,13 @@ def start_attempt(
     reason: str | None = None,
 ) -> Attempt:
     """Put a lead into a partner's hands; its clock starts when they receive it (D11). `reason`: the operator's."""
-    last, last_end = tx.session.execute(
-        select(func.max(col(Attempt.number)), func.max(col(Attempt.ended_at))).where(col(Attempt.lead_id) == lead.id)
-    ).one()
+    last, last_end = None, None
+    if origin is not AttemptOrigin.NEW:
+        last, last_end = tx.session.execute(
+            select(func.max(col(Attempt.number)), func.max(col(Attempt.ended_at))).where(
+                col(Attempt.lead_id) == lead.id
+            )
+        ).one()
     attempt = Attempt(
         lead_id=lead.id,
         number=(last or 0) + 1,
@@ -87,11 +91,12 @@ def receive_within(tx: Tx, attempt_id: int) -> None:
 
     The first reception counts; one of an attempt that has ended changes nothing.
     """
-    attempt = tx.session.get_one(Attempt, attempt_id, populate_existing=True)
+    found = select(Attempt, Tenure).outerjoin(Tenure, col(Tenure.id) == col(Attempt.tenure_id))
+    fresh = found.where(col(Attempt.id) == attempt_id).execution_options(populate_existing=True)
+    attempt, tenure = tx.session.execute(fresh).one()
     if attempt.received_at is not None or attempt.ended_at is not None:
         return
     rules = rules_of(tx, attempt)
-    tenure = None if attempt.tenure_id is None else tx.session.get_one(Tenure, attempt.tenure_id)
     call_window = CallWindow.of(rules, tx.programme.zone)
     attempt.received_at = tx.now
     attempt.clock_starts_at = clock_start(tx.now, tenure.started_at if tenure else None, call_window)

@@ -51,7 +51,7 @@ class Book:
             yield tx
             tx.write_messages()
             tx.write_events()
-            if tx.sent:
+            if tx.wakes_relays:
                 wake_relays(session)
             if self.points is None:
                 session.commit()
@@ -96,6 +96,7 @@ class Tx:
         self.book = book
         self.session = session
         self.sent: list[int] = []
+        self.wakes_relays = False  # there is mail that is due at once
         self._messages: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
         self._last_lock: tuple[int, int] = (0, 0)
@@ -197,6 +198,9 @@ class Tx:
     def send_all(self, messages: Sequence[dict[str, Any]]) -> None:
         """The same for several."""
         self._messages.extend(messages)
+        self.wakes_relays |= any(
+            message["channel"] is Channel.MAIL and message["not_before"] <= self.now for message in messages
+        )
 
     def write_messages(self) -> int:
         """Write the messages in one statement; how many were not there already. For who reads or changes them."""

@@ -61,6 +61,10 @@ def receive_lead(book: Book, body: LeadBody, *, request: KeyedRequest | None = N
             lead.state = LeadState.OUT_OF_PROGRAMME
         elif root is not None:
             lead.state, lead.attached_to = LeadState.ATTACHED, root.id
+        arrived_as = lead.state
+        tenure = open_tenure(tx) if lead.state is LeadState.WAITING else None
+        if tenure is not None:
+            lead.state = LeadState.IN_WORK
         tx.session.add(lead)
         tx.session.flush()
         tx.session.add(
@@ -73,13 +77,12 @@ def receive_lead(book: Book, body: LeadBody, *, request: KeyedRequest | None = N
             )
         )
         tx.session.flush()
-        tx.audit(Event.LEAD_ARRIVED, lead_id=lead.id, state=lead.state)
+        tx.audit(Event.LEAD_ARRIVED, lead_id=lead.id, state=arrived_as)
         _welcome(tx, lead)
         if lead.state is LeadState.ATTACHED:
             assert root is not None
             _attach(tx, lead, root)
-        elif lead.state is LeadState.WAITING:
-            tenure = open_tenure(tx)
+        elif arrived_as is LeadState.WAITING:
             if tenure is not None:
                 start_attempt(
                     tx,

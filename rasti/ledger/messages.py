@@ -190,6 +190,7 @@ def revive(book: Book, message_id: int) -> bool:
         kind, lead_id = message
         tx.audit(Event.MESSAGE_REVIVED, lead_id=lead_id, message=message_id, kind=kind.value)
         tx.sent.append(message_id)
+        tx.wakes_relays = True
         return True
 
 

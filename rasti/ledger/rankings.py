@@ -188,3 +188,4 @@ def _announce(tx: Tx, ranking_id: int) -> None:
     if rows:
         statement = insert(Message).returning(col(Message.id))
         tx.sent.extend(tx.session.connection().execute(statement, rows).scalars())
+        tx.wakes_relays = True

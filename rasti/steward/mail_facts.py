@@ -112,9 +112,8 @@ def _lead(tx: Tx, message: Message, head: Letterhead) -> Facts:
 
 
 def _windows(tx: Tx, attempt: Attempt, rules: Rules) -> list[Window]:
-    made = [Window(point.kind, point.opens_at, point.due_at) for point in checkpoints_of(tx, attempt)]
-    if made:  # opened in the cabinet before this mail went out
-        return made
+    if attempt.received_at is not None:  # opened in the cabinet before this mail went out
+        return [Window(point.kind, point.opens_at, point.due_at) for point in checkpoints_of(tx, attempt)]
     tenure = None if attempt.tenure_id is None else tx.session.get_one(Tenure, attempt.tenure_id)
     call_window = CallWindow.of(rules, tx.programme.zone)
     start = clock_start(tx.now, tenure.started_at if tenure else None, call_window)

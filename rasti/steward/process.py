@@ -25,6 +25,10 @@ FIRST_PAUSE = 1.0  # after a failed round
 LONGEST_PAUSE = 30.0
 BEAT_EVERY = 10.0
 
+# So many mails at once: each waits for the mail server and for its commits. SQLite has one writer, who need not be
+# fought over.
+POSTMEN = {"postgresql": 4}
+
 
 class Pulse:
     """Notes that a loop finishes its rounds, a few times a minute: the operator's desk shows when it did last."""
@@ -98,17 +102,18 @@ def _keep_going(name: str, loop: Callable[[], None], stop: threading.Event) -> N
 
 
 def _relay(book: Book, settings: Settings, stop: threading.Event) -> None:
-    post = open_postman(settings)
+    postmen = [open_postman(settings) for _postman in range(POSTMEN.get(book.engine.dialect.name, 1))]
     alarm = outbox_alarm(book.engine)
     pulse = Pulse(book, "relay")
     try:
         while not stop.is_set():
-            deliver(book, settings, postman=post, stop=stop)
+            deliver(book, settings, postman=postmen[0], helpers=postmen[1:], stop=stop)
             pulse.beat()
             alarm.wait(stop, RELAY_EVERY)
     finally:
         alarm.close()
-        post.close()
+        for postman in postmen:
+            postman.close()
 
 
 def _guard(book: Book, settings: Settings, stop: threading.Event) -> None:

@@ -3,12 +3,16 @@
 import logging
 import threading
 import uuid
-from collections.abc import Collection
+from collections import deque
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.message import EmailMessage
-from typing import Protocol
+from typing import Any, Protocol
 
-from models import Attempt, Message
+from sqlmodel import col, select
+
+from models import Attempt, Message, Tenure
 from rasti.clients.mailbox import Mailbox
 from rasti.clients.smtp import Delayed, Rejected, SmtpAddress, SmtpServer
 from rasti.errors import Unavailable
@@ -43,12 +47,14 @@ def deliver(
     only: Collection[int] | None = None,
     limit: int = 100_000,
     postman: Postman | None = None,
+    helpers: Sequence[Postman] = (),
     stop: threading.Event | None = None,
 ) -> int:
     """Deliver all mail that is due, and what that causes, but at most `limit`; how many were delivered.
 
-    `only`: no others than these messages and what their delivery causes. A mail that cannot be delivered is left for
-    later, or given up, and stops no other; a mail server that cannot be used ends the round, and so does `stop`.
+    `only`: no others than these messages and what their delivery causes. `helpers`: more postmen, who share a batch
+    with the first, each in a thread of its own. A mail that cannot be delivered is left for later, or given up, and
+    stops no other; a mail server that cannot be used ends the round, and so does `stop`.
     """
     own = replace(book, actor="relay", written=[])
     claimant = f"relay-{uuid.uuid4()}"
@@ -61,13 +67,12 @@ def deliver(
             claims = messages.claim(own, claimant, only=wanted, limit=min(BATCH, limit - delivered))
             if not claims:
                 break
-            for place, claim in enumerate(claims):
-                stopped = stop is not None and stop.is_set()
-                sent = None if stopped else _deliver(own, settings, post, claim)
-                if sent is None:
-                    messages.release(own, claims[place:])
-                    return delivered
-                delivered += sent
+            batch = _Batch(own, settings, claims, stop)
+            batch.share_out([post, *helpers])
+            delivered += batch.delivered
+            if batch.ended:
+                messages.release(own, batch.left)
+                return delivered
             if wanted is not None:
                 wanted.update(own.written)
     finally:
@@ -76,15 +81,52 @@ def deliver(
     return delivered
 
 
+class _Batch:
+    """Claims that one or more postmen work through."""
+
+    def __init__(self, book: Book, settings: Settings, claims: Sequence[Claim], stop: threading.Event | None) -> None:
+        self._book, self._settings, self._stop = book, settings, stop
+        self._lock = threading.Lock()
+        self.left = deque(claims)
+        self.delivered = 0
+        self.ended = False  # nothing can be delivered now, or it was to stop
+
+    def share_out(self, postmen: Sequence[Postman]) -> None:
+        """Each postman takes the next one until none is left. Raises what one of them could not get over."""
+        first, *helpers = postmen[: len(self.left)]
+        if not helpers:
+            self._work(first)
+            return
+        with ThreadPoolExecutor(len(helpers), thread_name_prefix="postman") as threads:
+            work = [threads.submit(self._work, postman) for postman in helpers]
+            self._work(first)
+        for done in work:
+            done.result()
+
+    def _work(self, postman: Postman) -> None:
+        while (claim := self._take()) is not None:
+            sent = None
+            try:
+                sent = _deliver(self._book, self._settings, postman, claim)
+            finally:
+                with self._lock:
+                    self.delivered += bool(sent)
+                    self.ended |= sent is None
+
+    def _take(self) -> Claim | None:
+        with self._lock:
+            self.ended |= self._stop is not None and self._stop.is_set()
+            return None if self.ended or not self.left else self.left.popleft()
+
+
 def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> bool | None:
     """One message, from its claim to what became of it. None: nothing can be delivered now, whatever message it is."""
     try:
         with book.read() as tx:
             if tx.now >= claim.until:
                 return False  # earlier mail of the batch took so long that another relay may have this one
-            message = tx.session.get_one(Message, claim.id)
             # Held until the mail is made: a session forgets what nobody holds, and would read it again and again.
-            _attempt = tx.session.get(Attempt, message.attempt_id) if message.attempt_id else None
+            message, *_held = tx.session.execute(_with_attempt(claim.id)).one()
             mail = compose(tx, message, settings) if still_holds(tx, message) else None
     except Unavailable:
         raise  # the database: the claim will expire
@@ -117,6 +159,12 @@ def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> boo
     # Not done: it took longer than the claim, and another relay has sent it, or will, with the same Message-ID.
     _note("message.sent" if done else "message.sent_late", claim)
     return done
+
+
+def _with_attempt(message_id: int) -> Any:
+    """A message with what most mails need of it: its attempt, and that one's tenure."""
+    joined = select(Message, Attempt, Tenure).outerjoin(Attempt, col(Attempt.id) == col(Message.attempt_id))
+    return joined.outerjoin(Tenure, col(Tenure.id) == col(Attempt.tenure_id)).where(col(Message.id) == message_id)
 
 
 def _note(

@@ -15,7 +15,7 @@ import httpx
 from rasti.cli.processes import Child, Children
 from rasti.clients.prefect import PrefectApi
 from tests.e2e.halting import Halt
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 POOL = "rasti"

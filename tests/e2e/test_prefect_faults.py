@@ -19,7 +19,7 @@ from tests.e2e.neglect import (
     winner_holds,
 )
 from tests.e2e.prefect_server import PrefectServer, kill
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 AT_ONCE = timedelta(0)
 BEYOND_EVERY_LEADS_TIMEOUT = -timedelta(minutes=3)

@@ -23,7 +23,7 @@ from tests.builders import SECOND, WINNER, lead_data
 from tests.e2e.conftest import Rasti
 from tests.e2e.neglect import winner_holds
 from tests.e2e.prefect_server import PrefectServer, kill
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 LATE = 1000
 PATIENCE = 180.0  # seconds: on SQLite Prefect's server stands still for a minute now and then (docs/durability.md)

@@ -13,7 +13,7 @@ from tests.builders import WINNER, add_cast, growing_register
 from tests.e2e.conftest import LAST_MONTH, Rasti
 from tests.e2e.halting import Halt
 from tests.e2e.prefect_server import PrefectServer, kill
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 NIGHT = {"publish": True, "activate": True}
 BEYOND_THE_MONTHS_TIMEOUT = -timedelta(hours=1, minutes=1)

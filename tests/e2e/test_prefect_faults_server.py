@@ -21,7 +21,7 @@ from tests.e2e.neglect import (
 )
 from tests.e2e.prefect_server import POOL, PrefectServer
 from tests.e2e.steward import steward
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,7 +14,7 @@ from tests.builders import SECOND, WINNER, open_attempt
 from tests.e2e.conftest import Rasti
 from tests.e2e.neglect import first_checkpoint, neglected_lead, run_of, winner_holds
 from tests.e2e.prefect_server import PrefectServer
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("worker")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from tests.e2e.prefect_server import ROOT, free_port
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 
 class Up:

@@ -20,7 +20,7 @@ from tests.e2e.conftest import Rasti
 from tests.e2e.neglect import winner_holds
 from tests.e2e.prefect_server import PrefectServer, free_port
 from tests.e2e.steward import steward
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -19,7 +19,7 @@ from rasti.ledger.book import Book
 from rasti.ledger.contacts import log_contact
 from rasti.ledger.desk import close_lead
 from rasti.rules.bodies import parse_contact
-from rasti.rules.kinds import MessageKind
+from rasti.rules.kinds import Channel, MessageKind, MessageState
 from rasti.settings import Settings
 from rasti.steward.relay import deliver
 from tests.builders import SECOND, WINNER, add_cast, arrive, contact_data, open_attempt, won_month
@@ -63,6 +63,61 @@ def test_what_came_in_time_calls_its_alerts_off_at_once(book: Book, settings: Se
     deliver(book, settings, postman=post)
     assert [states(book, kind) for kind in alerts] == [["void", "void"], ["void", "sent"]]
     assert post.kinds().count("alert_welcome_late") == 1
+
+
+class WaitingPostman(FakePostman):
+    """Takes its first mail only when every other postman has one too."""
+
+    def __init__(self, together: threading.Barrier) -> None:
+        super().__init__()
+        self.together: threading.Barrier | None = together
+
+    def send(self, mail: EmailMessage) -> None:
+        together, self.together = self.together, None
+        if together is not None:
+            together.wait(20)
+        super().send(mail)
+
+
+def test_postmen_share_a_batch_and_each_mail_goes_out_once(book: Book, settings: Settings) -> None:
+    won_month(book)
+    leads = [arrive(book, number) for number in range(1, 5)]
+    together = threading.Barrier(3)  # nobody waits for another mail to be done
+    postmen = [WaitingPostman(together) for _postman in range(3)]
+    assert deliver(book, settings, postman=postmen[0], helpers=postmen[1:]) == 9
+    sent = [mail for postman in postmen for mail in postman.sent]
+    assert len({mail["Message-ID"] for mail in sent}) == len(sent) == 9
+    assert all(attempt is not None and attempt.received_at for attempt in (open_attempt(book, lead) for lead in leads))
+
+
+def test_when_one_postman_finds_the_server_down_all_stop_and_the_rest_waits(book: Book, settings: Settings) -> None:
+    won_month(book)
+    for number in range(1, 5):
+        arrive(book, number)
+    down = [FakePostman(lambda _mail: Unavailable("no server")) for _postman in range(3)]
+    assert deliver(book, settings, postman=down[0], helpers=down[1:]) == 0
+    with book.read() as tx:
+        mails = tx.all(select(Message).where(col(Message.channel) == Channel.MAIL, col(Message.not_before) <= tx.now))
+    assert {message.state for message in mails} == {MessageState.PENDING}
+    assert {message.claimed_by for message in mails} == {None}
+    assert 6 <= len(mails) < 9, "each of the three has put off the one it had at most, the rest waits for nothing"
+
+
+def test_what_a_helper_cannot_get_over_is_raised(book: Book, settings: Settings) -> None:
+    won_month(book)
+    arrive(book)
+
+    class Broken(RuntimeError):
+        """A bug."""
+
+    together = threading.Barrier(2)
+
+    def broken(_mail: EmailMessage) -> Exception:
+        together.wait(20)
+        return Broken()
+
+    with pytest.raises(Broken):
+        deliver(book, settings, postman=WaitingPostman(together), helpers=[FakePostman(broken)])
 
 
 def test_without_a_mail_server_mail_is_written_into_the_mailbox(book: Book, settings: Settings) -> None:

@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ from models.wake import outbox_alarm
 from rasti.clients.mailbox import KIND_HEADER
 from rasti.errors import Unavailable
 from rasti.ledger.book import Book
-from rasti.rules.kinds import MessageKind
+from rasti.rules.kinds import Channel, MessageKind
 from rasti.settings import Settings
 from rasti.steward.process import run_loops
 from tests.builders import add_cast, arrive, open_attempt, won_month
 from tests.clock import MovableClock
 from tests.post_office import smtp_server
+from tests.waiting import eventually
 
 PATIENCE = 30.0  # seconds; only a broken steward takes that long
 
@@ -75,13 +76,11 @@ def test_a_lead_is_in_the_mail_right_after_its_commit(book: Book, settings: Sett
 
 def test_a_neglected_lead_moves_by_itself(book: Book, settings: Settings, inbox: Inbox, clock: MovableClock) -> None:
     won_month(book)
-    alarm = outbox_alarm(book.engine)
-    with steward(book, settings), closing(alarm):
+    with steward(book, settings):
         arrive(book)
         assert inbox.came["lead"].wait(PATIENCE)
         inbox.came["lead"].clear()
-        while not is_received(book):
-            alarm.wait(threading.Event(), PATIENCE)
+        eventually(lambda: is_received(book), seconds=PATIENCE)
         clock.advance(hours=1, seconds=1)
         assert inbox.came["lead"].wait(PATIENCE), "the next partner has it"
         assert inbox.came["lead_taken"].wait(PATIENCE)
@@ -135,6 +134,17 @@ def test_the_alarm_hears_a_commit_of_another_connection(book: Book, engine: Engi
     assert heard.wait(PATIENCE / 2)
     listener.join()
     alarm.close()
+
+
+def test_only_mail_that_is_due_wakes_the_relays(book: Book) -> None:
+    def wakes(channel: Channel, *, after: timedelta) -> bool:
+        with book.write() as tx:
+            tx.send(MessageKind.REMINDER, f"{channel} {after}", channel=channel, not_before=tx.now + after)
+            return tx.wakes_relays
+
+    assert wakes(Channel.MAIL, after=timedelta(0))
+    assert not wakes(Channel.MAIL, after=timedelta(minutes=1))
+    assert not wakes(Channel.RUN, after=timedelta(0))
 
 
 def test_the_alarm_stops_listening_when_told_to(engine: Engine) -> None:
