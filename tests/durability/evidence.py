@@ -61,6 +61,7 @@ class Evidence:
     faults: list[Row] = field(default_factory=list)  # what was killed, stopped or broken
     readings: list[Row] = field(default_factory=list)  # what somebody who only reads saw meanwhile
     with_prefect: bool = False
+    postmen: int = 1  # how many mails a steward sends at once
 
     def rows(self, table: str) -> list[Row]:
         return self.tables[table]
@@ -182,9 +183,9 @@ def read_journal(path: Path) -> list[Row]:
     return [json.loads(line) for line in lines[:-1] if line]
 
 
-def read_evidence(url: str, folder: Path, *, with_prefect: bool = False) -> Evidence:
+def read_evidence(url: str, folder: Path, *, with_prefect: bool = False, postmen: int = 1) -> Evidence:
     """The evidence that a run left in a folder, and the database as it is now."""
     tables, now = read_tables(url)
     journals = {name: read_journal(folder / f"{name}.jsonl") for name in JOURNALS}
     programme = yaml.safe_load((folder / "programme.yaml").read_text("utf-8"))
-    return Evidence(tables, programme, now, **journals, with_prefect=with_prefect)
+    return Evidence(tables, programme, now, **journals, with_prefect=with_prefect, postmen=postmen)

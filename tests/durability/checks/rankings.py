@@ -36,18 +36,23 @@ def check_rankings(evidence: Evidence) -> Finding:
 
 
 def _check_registers(evidence: Evidence, finding: Finding) -> None:
-    """The invoices that count now are those of the acknowledged registers, the last revision of each."""
-    acknowledged: dict[Key, dict[str, Any]] = {}
+    """The invoices that count now are those of the acknowledged registers, the last revision of each.
+
+    Of two registers that were on their way at the same time either may have been read last.
+    """
+    acknowledged: dict[Key, list[tuple[Row, Row]]] = defaultdict(list)
     for line in evidence.acks("register"):
         rows = csv.DictReader(io.StringIO(line["text"]), delimiter=";")
         for key, lines in grouped(({**row, "key": _key(row)} for row in rows), "key").items():
             total = sum((Decimal(row["amount"]) for row in lines), Decimal(0))
-            acknowledged[key] = {"partner": lines[0]["partner_code"], "total": total}
+            acknowledged[key].append((line, {"partner": lines[0]["partner_code"], "total": total}))
     if not acknowledged:
         return
     stored = _stored_invoices(evidence)
-    for key, invoice in acknowledged.items():
-        finding.expect(stored.get(key) == invoice, f"invoice {key} was acknowledged as {invoice}: {stored.get(key)}")
+    for key, told in acknowledged.items():
+        last_asked = max(float(line.get("asked", line["at"])) for line, _invoice in told)
+        last = [invoice for line, invoice in told if float(line["at"]) >= last_asked]
+        finding.expect(stored.get(key) in last, f"invoice {key} was acknowledged as {last}: {stored.get(key)}")
     for key in set(stored) - set(acknowledged):
         finding.breaches.append(f"invoice {key} is in no register that was acknowledged")
 

@@ -71,10 +71,13 @@ def _report(outcomes: list[Outcome], least: int | None, on_postgres: int, second
     rare += _table("fault", {fault: counts[f"fault: {fault}"] for fault in FAULTS}, least)
     _table("killed at", dict(sorted(crashes.items())), 0)
     broken = [outcome for outcome in outcomes if outcome.complaints]
-    for outcome in sorted(broken, key=lambda outcome: outcome.seed)[:5]:
+    broken.sort(key=lambda outcome: outcome.seed)
+    for outcome in broken[:5]:
         server = " POSTGRES=1" if outcome.seed <= on_postgres else ""
         print(f"\nseed {outcome.seed} (make simulate SEED={outcome.seed}{server}):")
         print("\n".join(outcome.complaints))
+    if broken[5:]:
+        print(f"\nand seeds {', '.join(str(outcome.seed) for outcome in broken[5:])}")
     median = statistics.median(len(outcome.trace) for outcome in outcomes)
     steps = statistics.median(outcome.steps for outcome in outcomes)
     print(

@@ -122,8 +122,9 @@ def register_comes(world: World) -> None:
     closes = (ISSUER, register.month) if register.closes else None
 
     def ask(process: Process) -> None:
+        asked = world.tick()
         ingest_register(world.book_of(process), path, closes=closes)
-        world.acknowledge("register", text=register.good)
+        world.acknowledge("register", text=register.good, asked=asked)
 
     request(world, Request(f"register {world.registers} of {register.month}", ask, "worker"))
 

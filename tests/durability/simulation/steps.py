@@ -29,6 +29,7 @@ def do(world: World, label: str, process: Process, step: Callable[[], Any]) -> b
         return False
     finally:
         world.busy.remove(process.name)
+        world.note_end(process.name)
     return True
 
 

@@ -95,6 +95,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.ticks = 0
+        self._slow_ones: dict[str, list[dict[str, Any]]] = {}
         self.latest = self.clock.now
         self.leads: list[int] = []
         self.requests: list[dict[str, Any]] = []
@@ -130,7 +131,15 @@ class World:
         component = PROCESSES.get(process, process)
         self.counts[f"fault: {what}"] += 1
         self.say(f"! {what} ({process})")
-        self.faults.append({"at": self.tick(), "component": component, "what": what})
+        fault = {"at": self.tick(), "component": component, "what": what}
+        self.faults.append(fault)
+        if what == "slow":
+            self._slow_ones.setdefault(process, []).append(fault)
+
+    def note_end(self, process: str) -> None:
+        """A process is through with its step: until now it may have worked on with a claim that has run out."""
+        for fault in self._slow_ones.pop(process, []):
+            fault["until"] = self.tick()
 
     def acknowledge(self, kind: str, **about: Any) -> None:
         self.acknowledged.append({"at": self.tick(), "kind": kind, **about})
