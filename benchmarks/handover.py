@@ -41,8 +41,8 @@ class Measured:
     memory: float  # MB after the burst
 
 
-FAST = {True: Plan(20, 60, 150, 60), False: Plan(20, 600, 3000, 300)}
-SLOW = {True: Plan(0.5, 2, 4, 120), False: Plan(0.2, 12, 30, 300)}
+FAST = {True: Plan(20, 60, 150, 60), False: Plan(20, 400, 1200, 300)}
+SLOW = {True: Plan(0.5, 2, 4, 120), False: Plan(0.2, 6, 12, 300)}
 
 SYSTEMS: dict[str, tuple[Starter, dict[bool, Plan]]] = {
     "rasti on PostgreSQL": (rasti, FAST),
