@@ -14,7 +14,7 @@ SCHEDULES ?= 10000
 SIMULATE := $(BIN)/python -m tests.durability.simulation --jobs $(JOBS)
 PYTEST := $(BIN)/python -m pytest --durations=10 --durations-min=1
 
-.PHONY: help setup run test test-fast test-rush lint format bench bench-quick bench-intake mutants simulate chaos docs lock clean
+.PHONY: help setup run test test-fast lint format bench bench-quick bench-intake mutants simulate chaos docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,9 +46,6 @@ test: setup ## Run all tests, the fast ones first, then print the speed figures
 
 test-fast: setup ## Run the tests that need no server
 	$(PYTEST) -n $(JOBS) --dist worksteal tests/unit tests/integration tests/portal -m "not postgres and not prefect"
-
-test-rush: setup ## A thousand late runs of a real Prefect at once (one to three minutes)
-	$(PYTEST) -m rush tests/e2e
 
 lint: setup ## Check style, types and the direction of imports
 	$(BIN)/ruff check $(SOURCES)

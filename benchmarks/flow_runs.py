@@ -23,7 +23,7 @@ from benchmarks.processes import cpu_seconds, running
 from benchmarks.systems import prefect_server
 
 ROOT = Path(__file__).resolve().parent.parent
-RUNS = {True: {"warm": 30, "stock": 4, "direct": 30}, False: {"warm": 300, "stock": 20, "direct": 300}}
+RUNS = {True: {"warm": 10, "stock": 3, "direct": 10}, False: {"warm": 300, "stock": 20, "direct": 300}}
 
 
 @flow(persist_result=False)
@@ -49,7 +49,10 @@ def figures(quick: bool) -> Iterator[Figure]:
     """The three kinds, one after another; those of the workers also with the bytes a scheduled run takes."""
     costs = {}
     for kind, runs in RUNS[quick].items():
-        with tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder, _server(Path(folder)) as server:
+        with (
+            tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder,
+            _server(Path(folder), stock=kind == "stock") as server,
+        ):
             costs[kind] = _direct(server, runs) if kind == "direct" else _on_a_worker(server, kind, runs)
     warm, stock, direct = costs["warm"], costs["stock"], costs["direct"]
     yield Figure("processor of a flow run, warm / stock worker, s", warm.cpu, stock.cpu, ratio_at_most(0.1))
@@ -69,8 +72,8 @@ class _Server:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[_Server]:
-    with prefect_server(folder) as (url, pid):
+def _server(folder: Path, *, stock: bool) -> Iterator[_Server]:
+    with prefect_server(folder, stock=stock) as (url, pid):
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         environment = outside | {
             "PREFECT_API_URL": url,

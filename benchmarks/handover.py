@@ -42,7 +42,7 @@ class Measured:
 
 
 FAST = {True: Plan(20, 60, 150, 60), False: Plan(20, 400, 1200, 300)}
-SLOW = {True: Plan(0.5, 2, 4, 120), False: Plan(0.2, 6, 12, 300)}
+SLOW = {True: Plan(0.5, 1, 3, 120), False: Plan(0.2, 6, 12, 300)}
 
 SYSTEMS: dict[str, tuple[Starter, dict[bool, Plan]]] = {
     "rasti on PostgreSQL": (rasti, FAST),

@@ -19,6 +19,7 @@ from benchmarks.postgres import postgres
 from benchmarks.processes import answers, cpu_seconds, free_port, memory, running, wait_until
 from models.engine import open_engine
 from models.upgrade import upgrade_database
+from rasti.cli.machine import server_command
 from rasti.clients.programme_file import load_programme
 from rasti.ledger.book import Book
 from rasti.ledger.tokens import add_token
@@ -165,7 +166,7 @@ def plain_prefect(folder: Path, *, served: bool = False) -> Iterator[System]:
     """Prefect as its documentation has it: a stock process worker, or `serve`; polled every second."""
     with ExitStack() as stack:
         smtp, mails = stack.enter_context(_sink(folder))
-        api, pid = stack.enter_context(prefect_server(folder))
+        api, pid = stack.enter_context(prefect_server(folder, stock=True))
         environment = _outside() | {
             "PREFECT_API_URL": api,
             "PREFECT_HOME": str(folder / "prefect"),
@@ -221,10 +222,12 @@ def _sink(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 @contextmanager
-def prefect_server(folder: Path) -> Iterator[tuple[str, int]]:
+def prefect_server(folder: Path, *, stock: bool = False) -> Iterator[tuple[str, int]]:
+    """Prefect's server as `rasti up` starts it, or as Prefect does."""
     port = free_port()
     environment = _outside() | {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    module, *words = server_command(port)
+    command = [sys.executable, "-m", "prefect" if stock else module, *words]
     with running(command, environment, folder) as server:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/api/health"), START, "Prefect's server")
         yield f"http://127.0.0.1:{port}/api", server.pid

@@ -209,7 +209,7 @@ def prefect_environment(home: Path, port: int) -> dict[str, str]:
 
 def server_command(port: int) -> tuple[str, ...]:
     """The arguments of `python -m` that start the Prefect server."""
-    return ("prefect", "server", "start", "--host", HOST, "--port", str(port))
+    return ("rasti.cli.prefect_server", "server", "start", "--host", HOST, "--port", str(port))
 
 
 def worker_command(name: str = "rasti") -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import httpx
 
+from rasti.cli.machine import server_command
 from rasti.cli.processes import Child, Children
 from rasti.clients.prefect import PrefectApi
 from tests.e2e.halting import Halt
@@ -48,9 +49,7 @@ class PrefectServer:
         self._server: Child | None = None
 
     def start(self) -> None:
-        self._server = self.processes.start(
-            "server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)
-        )
+        self._server = self.processes.start("server", *server_command(self.port))
         self.processes.until(self.api.is_up, "the Prefect server", seconds=90)
 
     def stop(self) -> None:

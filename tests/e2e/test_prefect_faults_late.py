@@ -26,7 +26,7 @@ from tests.e2e.prefect_server import PrefectServer, kill
 from tests.waiting import eventually
 
 LATE = 1000
-PATIENCE = 180.0  # seconds: on SQLite Prefect's server stands still for a minute now and then (docs/durability.md)
+PATIENCE = 120.0  # seconds
 AT_ONCE = timedelta(0)
 
 
@@ -75,8 +75,7 @@ def states(prefect: PrefectServer, runs: list[UUID]) -> Counter[str]:
     return (eventually(look, seconds=PATIENCE, what="Prefect says") or Counter()) - Counter(asked=1)
 
 
-@pytest.mark.rush
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)  # for a machine that has other things to do
 def test_a_thousand_late_runs_at_once(prefect: PrefectServer, rasti: Rasti) -> None:
     winner_holds(rasti)
     neglect_a_thousand(rasti)
