@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from rasti.errors import Unavailable
 
-_LOOK_EVERY = 0.05  # seconds between two looks at the SQLite file
+_LOOK_EVERY = 0.02  # seconds between two looks at the SQLite file
 _LISTEN_FOR = 0.25  # seconds of listening between two looks at `stop`
 
 

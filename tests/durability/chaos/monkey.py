@@ -38,7 +38,8 @@ def plan(seed: int, seconds: float, components: Sequence[Component]) -> list[Fau
     for component in components:
         random = Random(f"{seed} {component.name}")
         least, most = EVERY[component.kind]
-        at = random.uniform(0.1, 0.4) * seconds
+        # A short run has to begin with what each of them must suffer once.
+        at = min(random.uniform(0.1, 0.4) * seconds, random.uniform(least, most))
         first = True
         while at < seconds * 0.9:
             stopped = not first and random.randrange(3) == 0
