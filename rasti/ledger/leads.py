@@ -61,7 +61,7 @@ def receive_lead(book: Book, body: LeadBody, *, request: KeyedRequest | None = N
             lead.state = LeadState.OUT_OF_PROGRAMME
         elif root is not None:
             lead.state, lead.attached_to = LeadState.ATTACHED, root.id
-        arrived_as = lead.state
+        arrived_as = lead.state  # written once: a lead that somebody can have is in work from the first
         tenure = open_tenure(tx) if lead.state is LeadState.WAITING else None
         if tenure is not None:
             lead.state = LeadState.IN_WORK

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rasti.steward.process import POSTMEN
 from tests.durability.chaos.processes import Component
 from tests.durability.checker import check, complaints, report
 from tests.durability.evidence import Evidence, Row, read_evidence, read_journal
@@ -29,7 +28,7 @@ class Outcome:
 
 def judge(url: str, folder: Path, outcome: Outcome, least: int) -> bool:
     """Print what the checker finds and how much went on; whether all of it is as it has to be."""
-    evidence = read_evidence(url, folder, with_prefect=True, postmen=POSTMEN["postgresql"])
+    evidence = read_evidence(url, folder, with_prefect=True)
     findings = check(evidence)
     for name, figure in _figures(evidence, read_journal(folder / "refusals.jsonl"), outcome).items():
         print(f"{name:24}{figure}")
