@@ -5,9 +5,11 @@ from sqlmodel import select
 
 from models import AuditEvent, Message
 from rasti.ledger.book import Book
+from rasti.ledger.desk import close_lead
 from rasti.ledger.messages import claim, give_up
+from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.rules.kinds import MessageState
-from tests.builders import SECOND, WINNER, arrive, receive, won_month
+from tests.builders import SECOND, WINNER, arrive, follow_up, log, receive, won_month
 from tests.clock import MovableClock
 from tests.portal.conftest import OPERATOR
 from tests.portal.visitors import Browser
@@ -67,6 +69,26 @@ def test_facts_are_said_in_words(book: Book, operator: Browser) -> None:
     assert "Партнёр получил лид" in page
     assert "сразу при поступлении" in page
     assert "02.09.2019 10:00" in page
+
+
+def test_why_a_lead_was_closed_is_said_in_words(
+    book: Book, clock: MovableClock, request: pytest.FixtureRequest
+) -> None:
+    won_month(book)
+    refused, closed, done = (arrive(book, number) for number in (1, 2, 3))
+    receive(book, done)
+    log(book, refused, outcome="refused")
+    close_lead(book, closed, reason="просьба клиента")
+    log(book, done)
+    for days in (3, 12):
+        clock.advance(days=days)
+        log(book, done, follow_up())
+        for checkpoint in due_checkpoints(book):
+            judge_checkpoint(book, checkpoint)
+    operator = request.getfixturevalue("operator")  # now: a session does not last for two weeks
+    assert "почему:</span> клиент отказался" in trail(operator, lead=refused, event="lead.closed")
+    assert "почему:</span> закрыл оператор" in trail(operator, lead=closed, event="lead.closed")
+    assert "почему:</span> сроков больше нет" in trail(operator, lead=done, event="lead.closed")
 
 
 @pytest.fixture
