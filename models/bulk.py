@@ -44,8 +44,10 @@ def new_ids(session: Session, model: type[SQLModel], count: int) -> Sequence[int
     """So many ids of a table that nobody else gets, ascending; on SQLite until the end of the transaction."""
     table = _table(model)
     if session.get_bind().dialect.name == "postgresql":
-        statement = text("SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :count)")
-        return sorted(session.execute(statement, {"name": table.name, "count": count}).scalars())
+        # The sequence is looked up once, not for every id: that took three quarters of the time.
+        sequence = session.execute(select(func.pg_get_serial_sequence(table.name, "id"))).scalar_one()
+        statement = text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :count)")
+        return sorted(session.execute(statement, {"sequence": sequence, "count": count}).scalars())
     # BEGIN IMMEDIATE: nobody else writes.
     last: int = session.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
     return range(last + 1, last + 1 + count)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def garbage_left_alone() -> Iterator[None]:
-    """No collection meanwhile: it would look at every row of a register again and again, and find nothing."""
+    """No collection meanwhile: it would look at every row of a register or a ranking again and again, for nothing."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -108,7 +108,7 @@ def take(
             new.append((invoice, digest))
         elif known.digest != digest:
             changed.append((invoice, digest, known))
-            changes.went(known.month, known.status, known.digest)
+    changes.went((known.month, known.status, known.digest) for _invoice, _digest, known in changed)
     total, done = len(new) + len(changed), 0
     _supersede(tx, [known.revision_id for _invoice, _digest, known in changed])
     for some in _batches(new, _INVOICES):
@@ -147,9 +147,9 @@ def cancel_missing(tx: Tx, batch_id: int, issuer: str, month: Month, present: Co
                 Line(line.product_code, line.product, line.quantity, int(line.amount.scaleb(2)))
             )
     _supersede(tx, list(lines))
+    changes.went((revision.month, revision.status, revision.digest) for revision, _invoice in missing)
     cancelled = []
     for revision, invoice in missing:
-        changes.went(revision.month, revision.status, revision.digest)
         read = ReadInvoice(
             invoice.issuer,
             invoice.number,
@@ -192,8 +192,7 @@ def _add_revisions(
             for line in invoice.lines
         ),
     )
-    for invoice, digest, _id, _number in revisions:
-        changes.came(invoice.month, invoice.status, digest)
+    changes.came((invoice.month, invoice.status, digest) for invoice, digest, _id, _number in revisions)
 
 
 def _revision_rows(

@@ -16,6 +16,8 @@ from rasti.rules.kinds import InvoiceStatus
 from rasti.rules.month import Month
 from rasti.rules.set_digest import as_bytes, set_sum
 
+Revision = tuple[Month, InvoiceStatus, str]  # what is kept of it: its month, whether it counts, its digest
+
 _AT_ONCE = 10_000  # digests fetched together
 _NOTHING = (0, as_bytes(0))  # no invoice
 
@@ -34,19 +36,23 @@ class Changes:
 
     months: dict[Month, _Sum] = field(default_factory=lambda: defaultdict(_Sum))
 
-    def came(self, month: Month, status: InvoiceStatus, digest: str) -> None:
-        """A revision is current from now on."""
-        self._add(month, status, digest, 1)
+    def came(self, revisions: Iterable[Revision]) -> None:
+        """These revisions are current from now on."""
+        self._add(revisions, 1)
 
-    def went(self, month: Month, status: InvoiceStatus, digest: str) -> None:
-        """A revision is no longer current."""
-        self._add(month, status, digest, -1)
+    def went(self, revisions: Iterable[Revision]) -> None:
+        """These revisions are no longer current."""
+        self._add(revisions, -1)
 
-    def _add(self, month: Month, status: InvoiceStatus, digest: str, sign: int) -> None:
-        if status is InvoiceStatus.POSTED:
+    def _add(self, revisions: Iterable[Revision], sign: int) -> None:
+        by_month = defaultdict(list)
+        for month, status, digest in revisions:
+            if status is InvoiceStatus.POSTED:
+                by_month[month].append(digest)
+        for month, digests in by_month.items():
             changed = self.months[month]
-            changed.invoices += sign
-            changed.total += sign * set_sum((digest,))
+            changed.invoices += sign * len(digests)
+            changed.total += sign * set_sum(digests)
 
 
 def keep(tx: Tx, batch_id: int, changes: Changes) -> None:
@@ -111,6 +117,6 @@ def _reckoned(tx: Tx) -> Changes:
         .where(col(InvoiceRevision.is_current))
         .execution_options(yield_per=_AT_ONCE)
     )
-    for month, status, digest in tx.session.execute(current):
-        found.came(month, status, digest)
+    for some in tx.session.execute(current).partitions():
+        found.came((month, status, digest) for month, status, digest in some)
     return found

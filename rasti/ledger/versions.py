@@ -11,6 +11,7 @@ from sqlmodel import col
 from models import Ranking, RankingEntry
 from models.bulk import insert_rows
 from rasti.errors import NotFound
+from rasti.garbage import garbage_left_alone
 from rasti.ledger.book import Tx
 from rasti.ledger.ranking_facts import read_facts
 from rasti.rules.kinds import Event
@@ -52,6 +53,7 @@ class RankingView:
         }
 
 
+@garbage_left_alone()
 def find_or_compute(tx: Tx, month: Month, progress: Progress | None = None) -> RankingView:
     """The version of what the ledger holds now: the one with the same digest, or a new one (D5).
 

@@ -1,7 +1,7 @@
 """Places of a reporting month: growth, tie-break, and why somebody has no place (R1-R5, D2, D3)."""
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from rasti.rules.growth import growth_percent
@@ -43,22 +43,28 @@ class Eligibility:
 
 def rank_partners(bills: Iterable[Bill], eligibility: Eligibility, rules: Rules) -> list[Standing]:
     """Every partner's standing: the ranked ones from place 1 on, then the others by code (D2, D3)."""
-    ranked: list[Standing] = []
+    ranked: list[tuple[Decimal, Bill]] = []
     others: list[Standing] = []
-    for bill in bills:
-        reason = _reason(bill, eligibility, rules)
+    for bill in sorted(bills, key=lambda bill: bill.partner):
         growth = growth_percent(bill.previous, bill.billed, rules.growth_decimals)
-        standing = Standing(bill.partner, None, growth, bill.previous, bill.billed, bill.kits, reason)
-        (others if reason else ranked).append(standing)
+        reason = _reason(bill, eligibility, rules)
+        if reason is None:
+            assert growth is not None, "without growth there is a reason"
+            ranked.append((growth, bill))
+        else:
+            others.append(_standing(bill, None, growth, reason))
     ranked.sort(key=_order)
-    others.sort(key=lambda standing: standing.partner)
-    return [replace(standing, place=place) for place, standing in enumerate(ranked, start=1)] + others
+    return [_standing(bill, place, growth, None) for place, (growth, bill) in enumerate(ranked, start=1)] + others
 
 
-def _order(standing: Standing) -> tuple[Decimal, int, Decimal, str]:
+def _standing(bill: Bill, place: int | None, growth: Decimal | None, reason: NotRanked | None) -> Standing:
+    return Standing(bill.partner, place, growth, bill.previous, bill.billed, bill.kits, reason)
+
+
+def _order(grown: tuple[Decimal, Bill]) -> tuple[Decimal, int, Decimal, str]:
     """Published growth, then kits, then absolute growth, then partner code (R3, D2)."""
-    assert standing.growth is not None, "a ranked partner has growth"
-    return -standing.growth, -standing.kits_sold, standing.previous_billed - standing.billed, standing.partner
+    growth, bill = grown
+    return -growth, -bill.kits, bill.previous - bill.billed, bill.partner
 
 
 def _reason(bill: Bill, eligibility: Eligibility, rules: Rules) -> NotRanked | None:

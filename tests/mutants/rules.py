@@ -27,15 +27,15 @@ RULES = [
     RuleMutant(
         "D2",
         "rasti/rules/growth.py",
-        "rounding=ROUND_HALF_UP",
-        "rounding='ROUND_HALF_EVEN'",
+        "if 2 * rest >= base:",
+        "if 2 * rest > base:",
         f"{PROGRAMME}/test_ranking.py::test_growth_is_published_with_two_decimals_half_up_D2",
     ),
     RuleMutant(
         "D2",
         "rasti/rules/ranking.py",
-        "return -standing.growth, -standing.kits_sold,",
-        "return -standing.growth, 0,",
+        "return -growth, -bill.kits,",
+        "return -growth, 0,",
         f"{PROGRAMME}/test_ranking.py::test_what_readers_see_as_equal_is_equal_and_kits_decide_R3_D2",
     ),
     RuleMutant(
