@@ -61,6 +61,7 @@ $(PEERS)/.installed: benchmarks/peers/requirements.txt
 	@echo "Building $(PEERS) (once, a minute or two) ..."
 	@$(PYTHON) -m venv --clear $(PEERS)
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(PEERS)/prefect-redis prefect-redis==0.3.0
 	@touch $@
 
 bench: setup $(PEERS)/.installed ## Measure rasti beside its peers, into benchmarks/RESULTS.md (SECTION=ranking)

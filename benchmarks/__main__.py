@@ -21,6 +21,7 @@ SECTIONS = {
     "ranking": "benchmarks.ranking",
     "timers": "benchmarks.timers",
     "flow-runs": "benchmarks.flow_runs",
+    "prefect-servers": "benchmarks.prefect_servers",
     "pages": "benchmarks.pages",
     "scaling": "benchmarks.scaling",
     "handover": "benchmarks.handover",

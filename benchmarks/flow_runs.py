@@ -12,23 +12,24 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
-from prefect import flow
 
 from benchmarks.figures import Figure, ratio_at_most
-from benchmarks.load import until
-from benchmarks.processes import cpu_seconds, running
+from benchmarks.processes import cpu_seconds, running, until
 from benchmarks.systems import prefect_server
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = {True: {"warm": 10, "stock": 3, "direct": 10}, False: {"warm": 300, "stock": 20, "direct": 300}}
-
-
-@flow(persist_result=False)
-def nothing(number: int) -> None:
-    """The least a flow can do."""
+TYPES = {"warm": "rasti-warm", "stock": "process"}
+STEPS = {  # worker types of `warm_steps`
+    "the warm worker's own way to submit": "bench-submit",
+    "one client for all threads": "bench-client",
+    "the deployment kept from the engine": "bench-websocket",
+}
+CREATED = 500  # runs, one call each and in hundreds
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,43 @@ def figures(quick: bool) -> Iterator[Figure]:
     yield Figure("processor of a flow run, warm worker / direct call, s", warm.cpu, direct.cpu)
     yield Figure("flow runs a second, warm / stock worker", 1 / warm.seconds, 1 / stock.seconds)
     yield Figure("bytes of Prefect's database a finished run, warm / stock", warm.bytes, stock.bytes)
+    if not quick:
+        yield from _steps(warm, RUNS[quick]["warm"])
+        yield from _creation()
+
+
+def _steps(warm: Cost, runs: int) -> Iterator[Figure]:
+    """The warm worker with each of its savings taken back alone."""
+    for saving, kind in STEPS.items():
+        with tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder, _server(Path(folder)) as server:
+            without = _on_a_worker(server, kind, runs)
+        yield Figure(f"processor of a flow run, without {saving} / with all, s", without.cpu, warm.cpu)
+
+
+def _creation() -> Iterator[Figure]:
+    """Runs that are scheduled for tomorrow: what they cost the server, in hundreds and one call each."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder,
+        _server(Path(folder)) as server,
+        httpx.Client(base_url=f"{server.url}/", timeout=60) as http,
+    ):
+        subprocess.run(
+            prefect_command("work-pool", "create", "warm", "--type", "rasti-warm"),
+            check=True,
+            capture_output=True,
+            env=server.environment,
+        )
+        deployment = deploy_nothing(http, "warm")
+        before, size = cpu_seconds(server.pid), _size(server)
+        create_scheduled(http, deployment, CREATED, at_once=100)
+        bulk, size = cpu_seconds(server.pid) - before, _size(server) - size
+        before = cpu_seconds(server.pid)
+        create_scheduled(http, deployment, CREATED, at_once=1)
+        single = cpu_seconds(server.pid) - before
+        yield Figure(
+            "server's processor of a created run, in hundreds / one call each, s", bulk / CREATED, single / CREATED
+        )
+        yield Figure("bytes of Prefect's database a scheduled run", size / CREATED)
 
 
 @dataclass(frozen=True)
@@ -72,7 +110,7 @@ class _Server:
 
 
 @contextmanager
-def _server(folder: Path, *, stock: bool) -> Iterator[_Server]:
+def _server(folder: Path, *, stock: bool = False) -> Iterator[_Server]:
     with prefect_server(folder, stock=stock) as (url, pid):
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         environment = outside | {
@@ -87,23 +125,19 @@ def _server(folder: Path, *, stock: bool) -> Iterator[_Server]:
 
 
 def _on_a_worker(server: _Server, pool: str, runs: int) -> Cost:
-    kind = "rasti-warm" if pool == "warm" else "process"
-    prefect = [sys.executable, "-m", "prefect"]
-    subprocess.run(
-        [*prefect, "work-pool", "create", pool, "--type", kind],
-        check=True,
-        capture_output=True,
-        env=server.environment,
-    )
-    command = [*prefect, "worker", "start", "--pool", pool, "--type", kind, "--limit", "2"]
+    kind = TYPES.get(pool, pool)
+    program = "prefect" if pool in TYPES else "benchmarks.warm_steps"
+    create = prefect_command("work-pool", "create", pool, "--type", kind, program=program)
+    subprocess.run(create, check=True, capture_output=True, env=server.environment, cwd=ROOT)
+    command = prefect_command("worker", "start", "--pool", pool, "--type", kind, "--limit", "2", program=program)
     with ExitStack() as stack:
         worker = stack.enter_context(running(command, server.environment, server.folder, cwd=ROOT)).pid
         http = stack.enter_context(httpx.Client(base_url=f"{server.url}/", timeout=60))
-        deployment = _deploy(http, pool)
-        _run(http, deployment, 2)  # the first runs import the flow
+        deployment = deploy_nothing(http, pool)
+        complete_runs(http, deployment, 2)  # the first runs import the flow
         began, size = time.monotonic(), _size(server)
         before = cpu_seconds(worker), cpu_seconds(server.pid)
-        _run(http, deployment, runs)
+        complete_runs(http, deployment, runs)
         after = cpu_seconds(worker), cpu_seconds(server.pid)
         return Cost(
             (after[0] - before[0]) / runs,
@@ -115,7 +149,7 @@ def _on_a_worker(server: _Server, pool: str, runs: int) -> Cost:
 
 def _direct(server: _Server, runs: int) -> Cost:
     code = (
-        "import sys, time, resource\nfrom benchmarks.flow_runs import nothing\nnothing(0)\n"
+        "import sys, time, resource\nfrom benchmarks.nothing import nothing\nnothing(0)\n"
         "def cpu():\n    used = resource.getrusage(resource.RUSAGE_SELF)\n    return used.ru_utime + used.ru_stime\n"
         "before, began = cpu(), time.monotonic()\n"
         "for number in range(int(sys.argv[1])):\n    nothing(number)\n"
@@ -131,20 +165,26 @@ def _direct(server: _Server, runs: int) -> Cost:
     return Cost(own / runs, used / runs, seconds / runs, (_size(server) - size) / runs)
 
 
-def _deploy(http: httpx.Client, pool: str) -> str:
+def prefect_command(*words: str, program: str = "prefect") -> list[str]:
+    """Prefect's command line, of this environment; `program`: a module that knows more worker types."""
+    return [sys.executable, "-m", program, *words]
+
+
+def deploy_nothing(http: httpx.Client, pool: str) -> str:
+    """A deployment of the flow on a work pool; its id."""
     flow_id = http.post("flows/", json={"name": "nothing"}).raise_for_status().json()["id"]
     deployment = {
         "name": f"nothing-{pool}",
         "flow_id": flow_id,
         "work_pool_name": pool,
-        "entrypoint": "benchmarks.flow_runs.nothing",
+        "entrypoint": "benchmarks.nothing.nothing",
         "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
     }
     return str(http.post("deployments/", json=deployment).raise_for_status().json()["id"])
 
 
-def _run(http: httpx.Client, deployment: str, count: int) -> None:
-    """Create runs and wait until all have completed."""
+def complete_runs(http: httpx.Client, deployment: str, count: int) -> None:
+    """Create runs and wait until all have completed. Raises SystemExit: some did not."""
     for start in range(0, count, 100):
         numbers = range(start, min(start + 100, count))
         body = [{"parameters": {"number": number}, "enforce_parameter_schema": False} for number in numbers]
@@ -155,6 +195,17 @@ def _run(http: httpx.Client, deployment: str, count: int) -> None:
     }
     if not until(lambda: http.post("flow_runs/count", json=open_runs).json() == 0, 60 + 10 * count):
         raise SystemExit(f"{count} runs did not complete")
+
+
+def create_scheduled(http: httpx.Client, deployment: str, count: int, *, at_once: int) -> None:
+    """Create runs for tomorrow, so many with each call: one by one as anybody does, or in bulk as the steward does."""
+    at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    state = {"type": "SCHEDULED", "state_details": {"scheduled_time": at}}
+    run = {"parameters": {"number": 0}, "state": state, "enforce_parameter_schema": False}
+    path = f"deployments/{deployment}/create_flow_run"
+    for _call in range(count // at_once):
+        answer = http.post(path, json=run) if at_once == 1 else http.post(f"{path}/bulk", json=[run] * at_once)
+        answer.raise_for_status()
 
 
 def _size(server: _Server) -> int:

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.figures import Figure, at_most, ratio_at_least
-from benchmarks.load import Sent, percentile, send_leads, until
+from benchmarks.load import Sent, percentile, send_leads
+from benchmarks.processes import until
 from benchmarks.systems import Starter, System, dbos, plain_prefect, rasti, temporal
 
 WARM_UP = 10

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,13 +75,3 @@ def _post(client: httpx.Client, requested_at: str) -> tuple[str, str]:
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which this share of the values lies."""
     return sorted(values)[min(int(share * len(values)), len(values) - 1)]
-
-
-def until(holds: Callable[[], bool], patience: float) -> bool:
-    """Wait until something holds; whether it did in time."""
-    deadline = time.monotonic() + patience
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True

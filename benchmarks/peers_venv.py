@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-bench/bin/python"
+PREFECT_REDIS = ROOT / ".venv-bench/prefect-redis"  # a folder for PYTHONPATH: it runs beside the Prefect of rasti
 
 
 @cache

@@ -82,13 +82,17 @@ def answers(url: str) -> bool:
         return False
 
 
-def wait_until(holds: Callable[[], bool], patience: float, what: str | None) -> float:
-    """Seconds until something holds; without a name for it, no longer than `patience`, else SystemExit then."""
-    began = time.monotonic()
+def until(holds: Callable[[], bool], patience: float) -> bool:
+    """Wait until something holds; whether it did within so many seconds."""
+    deadline = time.monotonic() + patience
     while not holds():
-        if time.monotonic() - began > patience:
-            if what is None:
-                break
-            raise SystemExit(f"{what}: not after {patience:g} s")
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.05)
-    return time.monotonic() - began
+    return True
+
+
+def wait_until(holds: Callable[[], bool], patience: float, what: str) -> None:
+    """The same for what has to hold. Raises SystemExit: it did not in time."""
+    if not until(holds, patience):
+        raise SystemExit(f"{what}: not after {patience:g} s")

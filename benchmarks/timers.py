@@ -16,8 +16,9 @@ from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from benchmarks.figures import Figure, at_most, ratio_at_least
-from benchmarks.load import percentile, send_leads, until
+from benchmarks.load import percentile, send_leads
 from benchmarks.many_leads import add_checkpoints, add_leads, settle
+from benchmarks.processes import until
 from benchmarks.systems import PROGRAMME, System, open_book, rasti
 from models import Attempt, Checkpoint, Tenure
 from rasti.clients.programme_file import load_programme
