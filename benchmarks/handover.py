@@ -4,18 +4,19 @@ Every system answers a lead only when it is on disk, sends the same two mails to
 (1 hour, 3 days, 2 weeks). Times run from the instant at which the request was due.
 """
 
+import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
 from benchmarks.figures import Figure, at_most, ratio_at_least
 from benchmarks.load import Sent, percentile, send_leads
-from benchmarks.processes import until
+from benchmarks.processes import busy_seconds, until
 from benchmarks.systems import Starter, System, dbos, plain_prefect, rasti, temporal
 
 WARM_UP = 10
@@ -40,6 +41,8 @@ class Measured:
     throughput: float
     cpu: float  # seconds a lead, at the steady rate
     memory: float  # MB after the burst
+    burst_cpu: float  # seconds a lead, in the burst
+    busy: float  # percent of the machine's processors in the burst, the senders and the sink included
 
 
 FAST = {True: Plan(20, 60, 150, 60), False: Plan(20, 400, 1200, 300)}
@@ -112,12 +115,19 @@ def measure(system: System, plan: Plan) -> Measured:
     before = system.cpu()
     steady = _send(system, plan, plan.steady, plan.rate)
     cpu = (system.cpu() - before) / plan.steady
-    began = time.monotonic()
+    before, busy, began = system.cpu(), busy_seconds(), time.monotonic()
     burst = _send(system, plan, plan.burst, None)
-    last = max(burst[1].values())
+    took = time.monotonic() - began
     times = [steady[1][one.lead] - one.due for one in steady[0]]
-    throughput = plan.burst / (last - began)
-    return Measured(percentile(times, 0.5), percentile(times, 0.99), throughput, cpu, system.memory())
+    return Measured(
+        p50=percentile(times, 0.5),
+        p99=percentile(times, 0.99),
+        throughput=plan.burst / (max(burst[1].values()) - began),
+        cpu=cpu,
+        memory=system.memory(),
+        burst_cpu=(system.cpu() - before) / plan.burst,
+        busy=100 * (busy_seconds() - busy) / (took * (os.cpu_count() or 1)),
+    )
 
 
 def _send(system: System, plan: Plan, total: int, rate: float | None) -> tuple[list[Sent], dict[str, float]]:
@@ -146,5 +156,5 @@ def _came(system: System, kind: str) -> dict[str, float]:
 def _median(rounds: list[Measured]) -> Measured | None:
     if not rounds:
         return None
-    columns = ("p50", "p99", "throughput", "cpu", "memory")
+    columns = [field.name for field in fields(Measured)]
     return Measured(*(statistics.median(getattr(measured, column) for measured in rounds) for column in columns))

@@ -54,6 +54,15 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(int, fields[11:15])) / _TICK + sum(map(cpu_seconds, _children(pid)))
 
 
+def busy_seconds() -> float:
+    """Seconds that this machine's processors have worked so far, for whomever; 0 where the system does not tell."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0.0
+    user, nice, system, _idle, _waiting, *interrupts = map(int, stat.read_text().split()[1:9])
+    return (user + nice + system + sum(interrupts)) / _TICK
+
+
 def memory(pid: int) -> float:
     """Megabytes of a process and its running children, shared pages counted once; 0 where the system does not tell."""
     try:
