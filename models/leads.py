@@ -90,6 +90,14 @@ class Attempt(SQLModel, table=True):
             postgresql_where=text("ended_at IS NULL"),
         ),
         Index("ix_attempt_partner_started", "partner_code", "started_at"),
+        # A partner's list: how many are open, and which of them were not received.
+        Index(
+            "ix_attempt_open_partner",
+            "partner_code",
+            "received_at",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
         Index(
             "ix_attempt_waited_started",
             "started_at",

@@ -6,7 +6,7 @@ that is not met. A contact with the effect `counted` that began in its window me
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +20,7 @@ from rasti.rules.bodies import email_key, phone_key
 from rasti.rules.kinds import AttemptEnd, CheckpointKind, ContactEffect, LeadState
 
 PAGE = 25  # leads
+SORTED = 1_000  # of more leads in a partner's hands a page is read without sorting them all
 _LONGEST_NUMBER = 18  # digits: what every database takes as a number
 _NAMES = 500  # products that a search may match
 _BATCH = 5_000  # bound parameters in one statement
@@ -88,13 +89,21 @@ class LeadList:
 def list_leads(book: Book, partner: str, wanted: Wanted, *, page: int = 1) -> LeadList:
     """A page of a partner's leads, the most urgent first; a page that does not exist is the last one."""
     with book.read() as tx:
-        conditions = _conditions(tx, partner, wanted)
-        total = tx.session.execute(_counted(partner, wanted).where(*conditions)).scalar_one()
+        if wanted == Wanted(Show.SOON):
+            soon = _by_due(partner).where(*_is_near(tx, Checkpoint))
+            total, in_order = _count(tx, soon), soon
+        else:
+            conditions = _conditions(tx, partner, wanted)
+            total = tx.session.execute(_counted(partner, wanted).where(*conditions)).scalar_one()
+            # Narrow rows are sorted, and only those of the page read whole: sorting 10,000 whole ones spills to disk.
+            in_order = _in_order(select(col(Attempt.id)), partner).where(*conditions)
         pages = max(1, -(-total // PAGE))
         page = min(max(page, 1), pages)
-        # Narrow rows are sorted, and only those of the page read whole: sorting 10,000 whole ones spills to disk.
-        ids = _in_order(select(col(Attempt.id)), partner).where(*conditions).limit(PAGE).offset((page - 1) * PAGE)
-        return LeadList(list(_with_clients(tx, _rows(partner, tx.all(ids)))), total, page, pages)
+        if wanted == Wanted() and total > SORTED:
+            ids = _open_ids(tx, partner, (page - 1) * PAGE)
+        else:
+            ids = tx.all(in_order.limit(PAGE).offset((page - 1) * PAGE))
+        return LeadList(list(_with_clients(tx, _rows(partner, ids))), total, page, pages)
 
 
 def all_leads(book: Book, partner: str, wanted: Wanted) -> list[LeadRow]:
@@ -116,10 +125,74 @@ def find_by_client(book: Book, partner: str, asked: str) -> list[LeadRow]:
 
 
 _Next = aliased(Checkpoint)
+_Earlier = aliased(Checkpoint)
+
+
+def _open_ids(tx: Tx, partner: str, skipped: int) -> list[int]:
+    """One page of the attempts in a partner's hands, in the order of `_in_order`.
+
+    Each part of that order is read from an index as far as the page needs it: nothing is sorted, so a page takes as
+    long with a million checkpoints as with a thousand.
+    """
+    mine, received = _in_hands(partner), col(Attempt.received_at).is_not(None)
+    has_next = _unmet(_Earlier).where(col(_Earlier.attempt_id) == col(Attempt.id)).exists()
+    newest = col(Attempt.id).desc()
+    parts = (
+        mine.where(~received).order_by(newest),
+        _by_due(partner),
+        mine.where(received, ~has_next).order_by(newest),
+    )
+    ids: list[int] = []
+    for part in parts:
+        found = tx.all(part.limit(PAGE - len(ids)).offset(skipped))
+        ids += found
+        if len(ids) == PAGE:
+            break
+        if found:
+            skipped = 0
+        elif skipped:
+            skipped -= _count(tx, part)
+    return ids
+
+
+def _by_due(partner: str) -> Select[Any]:
+    """The attempts in a partner's hands of which something is due, by what is due next: `Checkpoint` here.
+
+    Read from the index of due times. As EXISTS: a join would have SQLite look at the attempts first, and sort.
+    """
+    mine = _in_hands(partner).where(
+        col(Attempt.id) == col(Checkpoint.attempt_id), col(Attempt.received_at).is_not(None)
+    )
+    has_earlier = _unmet(_Earlier).where(
+        col(_Earlier.attempt_id) == col(Checkpoint.attempt_id), col(_Earlier.due_at) < col(Checkpoint.due_at)
+    )
+    return (
+        _unmet(Checkpoint)
+        .where(mine.exists(), ~has_earlier.exists())
+        .order_by(col(Checkpoint.due_at), col(Checkpoint.attempt_id).desc())
+    )
+
+
+def _in_hands(partner: str) -> Select[Any]:
+    return select(col(Attempt.id)).where(col(Attempt.partner_code) == partner, col(Attempt.ended_at).is_(None))
+
+
+def _unmet(checkpoint: type[Checkpoint]) -> Select[Any]:
+    """The attempts of open checkpoints that no contact has met."""
+    return select(col(checkpoint.attempt_id)).where(col(checkpoint.verdict).is_(None), ~_is_met(checkpoint))
+
+
+def _count(tx: Tx, statement: Select[Any]) -> int:
+    counted: int = tx.session.execute(
+        select(func.count()).select_from(statement.order_by(None).subquery())
+    ).scalar_one()
+    return counted
 
 
 def _counted(partner: str, wanted: Wanted) -> Select[Any]:
-    """How many; what is due next is looked for only where the filter asks for it."""
+    """How many; other tables are looked into only where the filter asks for it."""
+    if wanted == Wanted():
+        return select(func.count()).select_from(Attempt).where(col(Attempt.partner_code) == partner)
     statement = _last_attempts(select(func.count()), partner)
     asks = wanted.checkpoint is not None or wanted.show is Show.SOON
     return _with_due(statement, _pending(partner)) if asks else statement
@@ -154,15 +227,6 @@ def _with_due(statement: Select[Any], pending: Subquery) -> Select[Any]:
 
 def _pending(partner: str, only: Sequence[int] | None = None) -> Subquery:
     """The due time of the first open checkpoint that is not met, of each open attempt (or `only` of these)."""
-    met = (
-        select(col(Contact.id))
-        .where(
-            col(Contact.attempt_id) == col(Checkpoint.attempt_id),
-            col(Contact.effect) == ContactEffect.COUNTED,
-            col(Contact.began_at).between(col(Checkpoint.opens_at), col(Checkpoint.due_at)),
-        )
-        .exists()
-    )
     return (
         select(col(Checkpoint.attempt_id), func.min(col(Checkpoint.due_at)).label("due_at"))
         .join(Attempt, col(Attempt.id) == col(Checkpoint.attempt_id))
@@ -171,10 +235,23 @@ def _pending(partner: str, only: Sequence[int] | None = None) -> Subquery:
             col(Attempt.ended_at).is_(None),
             col(Checkpoint.verdict).is_(None),
             true() if only is None else col(Attempt.id).in_(only),
-            ~met,
+            ~_is_met(Checkpoint),
         )
         .group_by(col(Checkpoint.attempt_id))
         .subquery()
+    )
+
+
+def _is_met(checkpoint: type[Checkpoint]) -> ColumnElement[bool]:
+    """Whether a contact has met a checkpoint, which still waits for its verdict."""
+    return (
+        select(col(Contact.id))
+        .where(
+            col(Contact.attempt_id) == col(checkpoint.attempt_id),
+            col(Contact.effect) == ContactEffect.COUNTED,
+            col(Contact.began_at).between(col(checkpoint.opens_at), col(checkpoint.due_at)),
+        )
+        .exists()
     )
 
 
@@ -204,7 +281,7 @@ def _conditions(tx: Tx, partner: str, wanted: Wanted) -> list[ColumnElement[bool
     closed = and_(col(Attempt.end_reason) == AttemptEnd.CLOSED, col(Lead.state) == LeadState.CLOSED)
     conditions: dict[Show, list[ColumnElement[bool]]] = {
         Show.MINE: [is_open],
-        Show.SOON: [is_open, _is_near(tx)],
+        Show.SOON: [is_open, *_is_near(tx, _Next)],
         Show.CLOSED: [closed],
         Show.LEFT: [~is_open, ~closed],
         Show.ALL: [true()],
@@ -217,13 +294,15 @@ def _conditions(tx: Tx, partner: str, wanted: Wanted) -> list[ColumnElement[bool
     return found
 
 
-def _is_near(tx: Tx) -> ColumnElement[bool]:
-    """As near as when the rules send a reminder."""
+def _is_near(tx: Tx, checkpoint: type[Checkpoint]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """As near as when the rules send a reminder; first all that may be, for the index."""
     reminders = tx.programme.rules_for(tx.programme.month_at(tx.now)).reminders
     near: list[ColumnElement[bool]] = [
-        and_(col(_Next.kind) == kind, col(_Next.due_at) <= tx.now + before) for kind, before in reminders.items()
+        and_(col(checkpoint.kind) == kind, col(checkpoint.due_at) <= tx.now + before)
+        for kind, before in reminders.items()
     ]
-    return or_(false(), *near)
+    latest = tx.now + max(reminders.values(), default=timedelta(0))
+    return col(checkpoint.due_at) <= latest, or_(false(), *near)
 
 
 def _matches(tx: Tx, partner: str, text: str) -> ColumnElement[bool]:

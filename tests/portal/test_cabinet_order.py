@@ -2,11 +2,12 @@
 
 import pytest
 
+from rasti.ledger import partner_leads
 from rasti.ledger.book import Book
 from rasti.ledger.desk import close_lead
-from rasti.ledger.partner_leads import PAGE, LeadRow, Show, Wanted, list_leads
+from rasti.ledger.partner_leads import PAGE, LeadRow, Show, Wanted, all_leads, list_leads
 from rasti.rules.kinds import CheckpointKind
-from tests.builders import WINNER, arrive, log, receive, won_month
+from tests.builders import WINNER, arrive, follow_up, log, receive, won_month
 from tests.clock import MovableClock
 
 
@@ -53,3 +54,28 @@ def test_pages_hold_every_lead_once_in_the_order_of_urgency(book: Book, leads: l
         assert [row.lead_id for row in pages(book, Wanted(checkpoint=kind))] == expected
     for asked, given in ((-3, 1), (0, 1), (2, 2), (99, 2)):
         assert list_leads(book, WINNER, Wanted(Show.ALL), page=asked).page == given
+
+
+def test_a_long_list_of_what_is_in_hands_is_not_sorted_and_in_the_same_order(
+    book: Book, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partner_leads, "SORTED", 0)
+    won_month(book)
+    received = []
+    for number in range(1, 2 * PAGE + 21):
+        clock.advance(seconds=20)
+        lead_id = arrive(book, number)
+        if number % 5:
+            receive(book, lead_id)
+            received.append(lead_id)
+    for days in (0, 2, 6):
+        clock.advance(days=days)
+        for lead_id in received[::2]:
+            log(book, lead_id, follow_up() if days else None)
+    rows = all_leads(book, WINNER, Wanted())
+    assert [row.lead_id for row in pages(book, Wanted())] == [row.lead_id for row in rows]
+    parts = [as_one_would_say_it(row)[0] for row in rows]
+    assert [parts.count(part) for part in (0, 1, 2)] == [14, 28, 28]  # each begins in the middle of a page
+    soon = all_leads(book, WINNER, Wanted(Show.SOON))
+    assert [row.lead_id for row in pages(book, Wanted(Show.SOON))] == [row.lead_id for row in soon]
+    assert len(soon) == 28
