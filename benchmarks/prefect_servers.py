@@ -97,9 +97,10 @@ def _measure(servers: int) -> tuple[Measured, int | None]:
         complete_runs(first, deployment, RUNS)
         executed = RUNS / (time.monotonic() - began)
         cpu = {kind: (used - before[kind]) / RUNS for kind, used in layout.cpu().items()}
-        created = _create(layout.urls, deployment)
-        measured = Measured(created, executed, cpu, layout.memory())
-        return measured, _kill_one(layout, first, deployment) if servers > 1 else None
+        used = layout.memory()
+        survived = _kill_one(layout, first, deployment) if servers > 1 else None
+        created = _create(layout.urls, deployment)  # last: these runs stay open
+        return Measured(created, executed, cpu, used), survived
 
 
 def _kill_one(layout: Layout, http: httpx.Client, deployment: str) -> int:

@@ -31,10 +31,9 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class ReadInvoice:
-    """An invoice as the file has it."""
+    """An invoice as the file has it; `key`, what identifies it: issuer, number, year of issue."""
 
-    issuer: str
-    number: str
+    key: tuple[str, str, int]
     issued_on: date
     month: Month
     partner_code: str
@@ -44,9 +43,12 @@ class ReadInvoice:
     lines: list[Line] = field(default_factory=list)
 
     @property
-    def key(self) -> tuple[str, str, int]:
-        """What identifies it: issuer, number, year of issue."""
-        return self.issuer, self.number, self.issued_on.year
+    def issuer(self) -> str:
+        return self.key[0]
+
+    @property
+    def number(self) -> str:
+        return self.key[1]
 
     def digest(self) -> str:
         """SHA-256 of what ranking reads, whatever the order of the lines; names are labels and not part of it."""
@@ -185,8 +187,7 @@ class _Reading:
             self.dated = True
             self.months.add(row.month)
             invoice = self.invoices[key] = ReadInvoice(
-                row.issuer,
-                row.number,
+                key,
                 row.issued_on,
                 row.month,
                 row.partner_code,

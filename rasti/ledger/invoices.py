@@ -151,8 +151,7 @@ def cancel_missing(tx: Tx, batch_id: int, issuer: str, month: Month, present: Co
     cancelled = []
     for revision, invoice in missing:
         read = ReadInvoice(
-            invoice.issuer,
-            invoice.number,
+            (invoice.issuer, invoice.number, invoice.year),
             revision.issued_on,
             revision.month,
             revision.partner_code,

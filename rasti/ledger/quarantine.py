@@ -53,7 +53,7 @@ def clear_accepted(tx: Tx, invoices: Iterable[ReadInvoice]) -> None:
         return
     accepted: dict[tuple[str | None, str | None], list[ReadInvoice]] = {}
     for invoice in invoices:
-        accepted.setdefault((invoice.issuer, invoice.number), []).append(invoice)
+        accepted.setdefault(invoice.key[:2], []).append(invoice)
     cleared = []
     for row, _digest in waiting:
         for invoice in accepted.get((row.issuer, row.number), ()):
