@@ -22,7 +22,7 @@ from benchmarks.processes import cpu_seconds, running, until
 from benchmarks.systems import prefect_server
 
 ROOT = Path(__file__).resolve().parent.parent
-RUNS = {True: {"warm": 10, "stock": 3, "direct": 10}, False: {"warm": 300, "stock": 20, "direct": 300}}
+RUNS = {True: {"warm": 10, "stock": 3, "direct": 10}, False: {"warm": 200, "stock": 20, "direct": 60}}
 TYPES = {"warm": "rasti-warm", "stock": "process"}
 STEPS = {  # worker types of `warm_steps`
     "the warm worker's own way to submit": "bench-submit",
