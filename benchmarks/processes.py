@@ -91,13 +91,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def until(holds: Callable[[], bool], patience: float) -> bool:
-    """Wait until something holds; whether it did within so many seconds."""
+def until(holds: Callable[[], bool], patience: float, *, every: float = 0.05) -> bool:
+    """Wait until something holds, asking `every` so many seconds; whether it did within `patience`."""
     deadline = time.monotonic() + patience
     while not holds():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(every)
     return True
 
 
