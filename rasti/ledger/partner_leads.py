@@ -131,8 +131,8 @@ _Earlier = aliased(Checkpoint)
 def _open_ids(tx: Tx, partner: str, skipped: int) -> list[int]:
     """One page of the attempts in a partner's hands, in the order of `_in_order`.
 
-    Each part of that order is read from an index as far as the page needs it: nothing is sorted, so a page takes as
-    long with a million checkpoints as with a thousand.
+    Each part of that order is read from an index as far as the page needs it: nothing is sorted, so a page costs
+    little more with a million checkpoints than with a thousand.
     """
     mine, received = _in_hands(partner), col(Attempt.received_at).is_not(None)
     has_next = _unmet(_Earlier).where(col(_Earlier.attempt_id) == col(Attempt.id)).exists()
