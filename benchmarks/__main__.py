@@ -37,14 +37,16 @@ def main() -> int:
     for name in [wanted.section] if wanted.section else SECTIONS:
         began = time.monotonic()
         measure: Callable[[bool], Iterator[Figure]] = import_module(SECTIONS[name]).figures
-        found = []
-        for figure in measure(wanted.quick):
-            print(figure.line(), flush=True)
-            found.append(figure)
-        took = time.monotonic() - began
-        print(f"{name}: {took:.0f} s", file=sys.stderr, flush=True)
-        if not wanted.quick:
-            append(name, found, took)
+        found: list[Figure] = []
+        try:
+            for figure in measure(wanted.quick):
+                print(figure.line(), flush=True)
+                found.append(figure)
+        finally:  # each figure stands for itself: what was measured is kept when a later one breaks off
+            took = time.monotonic() - began
+            print(f"{name}: {took:.0f} s", file=sys.stderr, flush=True)
+            if found and not wanted.quick:
+                append(name, found, took)
     return 0
 
 

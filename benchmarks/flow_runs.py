@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
 
 from benchmarks.figures import Figure, ratio_at_most
-from benchmarks.processes import cpu_seconds, running, until
+from benchmarks.processes import cpu_seconds, running, until, wait_until
 from benchmarks.systems import prefect_server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -204,9 +205,14 @@ def create_scheduled(http: httpx.Client, deployment: str, count: int, *, at_once
     state = {"type": "SCHEDULED", "state_details": {"scheduled_time": at}}
     run = {"parameters": {"number": 0}, "state": state, "enforce_parameter_schema": False}
     path = f"deployments/{deployment}/create_flow_run"
+    path, body = (path, run) if at_once == 1 else (f"{path}/bulk", [run] * at_once)
     for _call in range(count // at_once):
-        answer = http.post(path, json=run) if at_once == 1 else http.post(f"{path}/bulk", json=[run] * at_once)
-        answer.raise_for_status()
+        wait_until(lambda: _taken(http.post(path, json=body)), 60, path)
+
+
+def _taken(answer: httpx.Response) -> bool:
+    """Whether it was done: Prefect on SQLite answers 503 while another writes, and its own client asks again."""
+    return answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE and bool(answer.raise_for_status())
 
 
 def _size(server: _Server) -> int:

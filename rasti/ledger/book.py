@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Engine, Table, insert, select
@@ -100,18 +99,23 @@ class Tx:
         self._messages: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
         self._last_lock: tuple[int, int] = (0, 0)
+        self._now: datetime | None = None
 
     @property
     def programme(self) -> Programme:
         return self.book.programme
 
-    @cached_property
+    @property
     def now(self) -> datetime:
         """The instant of this transaction, UTC; read once, after the locks."""
-        now = self.book.clock(self.session)
-        if now.tzinfo is None:
-            raise ValueError(f"naive instant {now}: instants are aware")
-        return now.astimezone(UTC)
+        # No cached_property: until Python 3.12 its lock is one for all transactions, and they would wait for each
+        # other's database.
+        if self._now is None:
+            now = self.book.clock(self.session)
+            if now.tzinfo is None:
+                raise ValueError(f"naive instant {now}: instants are aware")
+            self._now = now.astimezone(UTC)
+        return self._now
 
     def lock(self, what: Lock, *names: str, shared: bool = False) -> None:
         """Take a lock until the end of the transaction; `names` tell several of a kind apart."""
@@ -138,7 +142,7 @@ class Tx:
 
     def _in_order(self, lock: tuple[int, int]) -> None:
         assert lock >= self._last_lock, f"lock {lock} after {self._last_lock}: a deadlock waits to happen"
-        assert "now" not in self.__dict__, "the clock was read before the locks"
+        assert self._now is None, "the clock was read before the locks"
         self._last_lock = lock
 
     def audit(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlmodel import col, select
 
-from models import Certificate, PartnerProfile
+from models import Attempt, Certificate, Partner, PartnerProfile
 from rasti.errors import BadInput, TooLarge
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.tenure_walk import get_partner
@@ -43,6 +43,15 @@ class Profile:
         return [*names, "certificate"] if self.certificate else names
 
 
+@dataclass(frozen=True)
+class Caller:
+    """The partner who will call a client, with what they prepared for the first call."""
+
+    partner: Partner
+    answers: PartnerProfile
+    certificate: CertificateFile | None
+
+
 def profile_of(book: Book, partner: str) -> Profile:
     """A partner's profile; empty texts where nothing was filled in."""
     with book.read() as tx:
@@ -52,12 +61,27 @@ def profile_of(book: Book, partner: str) -> Profile:
 def profile_within(tx: Tx, partner: str) -> Profile:
     """A partner's profile, in an open transaction."""
     names = tx.all(select(col(Certificate.file_name)).where(col(Certificate.partner_code) == partner))
-    return Profile(answers_within(tx, partner), names[0] if names else None)
+    answers = tx.session.get(PartnerProfile, partner) or _empty(tx, partner)
+    return Profile(answers, names[0] if names else None)
 
 
-def answers_within(tx: Tx, partner: str) -> PartnerProfile:
-    """What a partner's profile says, in an open transaction; empty if they wrote none."""
-    return tx.session.get(PartnerProfile, partner) or PartnerProfile(partner_code=partner, updated_at=tx.now)
+def caller_within(tx: Tx, lead_id: int) -> Caller | None:
+    """Who has a lead in hand, in one statement: every welcome mail asks. None: nobody has."""
+    found = tx.session.execute(
+        select(Partner, PartnerProfile, Certificate)
+        .join(Attempt, col(Attempt.partner_code) == col(Partner.code))
+        .outerjoin(PartnerProfile, col(PartnerProfile.partner_code) == col(Partner.code))
+        .outerjoin(Certificate, col(Certificate.partner_code) == col(Partner.code))
+        .where(col(Attempt.lead_id) == lead_id, col(Attempt.ended_at).is_(None))
+    ).one_or_none()
+    if found is None:
+        return None
+    partner, answers, kept = found
+    return Caller(partner, answers or _empty(tx, partner.code), _as_sent(kept))
+
+
+def _empty(tx: Tx, partner: str) -> PartnerProfile:
+    return PartnerProfile(partner_code=partner, updated_at=tx.now)
 
 
 def change_profile(book: Book, partner: str, body: ProfileBody) -> list[str]:
@@ -113,12 +137,10 @@ def drop_certificate(book: Book, partner: str) -> bool:
 def certificate_of(book: Book, partner: str) -> CertificateFile | None:
     """A partner's certificate."""
     with book.read() as tx:
-        return certificate_within(tx, partner)
+        return _as_sent(tx.session.get(Certificate, partner))
 
 
-def certificate_within(tx: Tx, partner: str) -> CertificateFile | None:
-    """A partner's certificate, in an open transaction."""
-    kept = tx.session.get(Certificate, partner)
+def _as_sent(kept: Certificate | None) -> CertificateFile | None:
     kind = None if kept is None else _kind_of(kept.content)
     if kept is None or kind is None:
         return None

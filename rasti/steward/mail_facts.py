@@ -22,9 +22,9 @@ from models import (
     Walk,
 )
 from rasti.i18n import translator
-from rasti.ledger.attempts import checkpoints_of, open_attempt, rules_of
+from rasti.ledger.attempts import checkpoints_of, rules_of
 from rasti.ledger.book import Tx
-from rasti.ledger.profiles import answers_within, certificate_within
+from rasti.ledger.profiles import caller_within
 from rasti.ledger.sign_in import link_token
 from rasti.rules.call_window import CallWindow
 from rasti.rules.kinds import CheckpointKind, MessageKind
@@ -86,7 +86,7 @@ class Letterhead:
 def _lead(tx: Tx, message: Message, head: Letterhead) -> Facts:
     """R10, R12: everything the partner needs for the first call; due times as if received now."""
     attempt = tx.session.get_one(Attempt, message.attempt_id)
-    lead, client = _lead_and_client(tx, attempt.lead_id)
+    lead, client = tx.session.get_one(Lead, attempt.lead_id), tx.session.get_one(Client, attempt.lead_id)
     partner = tx.session.get_one(Partner, attempt.partner_code)
     rules = rules_of(tx, attempt)
     again = tx.all(select(Lead).where(col(Lead.attached_to) == lead.id).order_by(col(Lead.id)))
@@ -122,14 +122,12 @@ def _windows(tx: Tx, attempt: Attempt, rules: Rules) -> list[Window]:
 
 def _welcome(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001
     """R11, R15: the link, that access is ready, who will call, and what that partner prepared for the client."""
-    lead, client = _lead_and_client(tx, _id(message.lead_id))
-    attempt = open_attempt(tx, lead.attached_to or lead.id)
+    lead, client = tx.session.get_one(Lead, message.lead_id), tx.session.get_one(Client, message.lead_id)
     facts: dict[str, Any] = {"lead": lead, "client": client, "caller": None, "about": None, "attachments": []}
-    if attempt is not None:
-        certificate = certificate_within(tx, attempt.partner_code)
-        facts["caller"] = tx.session.get_one(Partner, attempt.partner_code).name
-        facts["about"] = answers_within(tx, attempt.partner_code)
-        facts["attachments"] = [certificate] if certificate else []
+    caller = caller_within(tx, lead.attached_to or lead.id)
+    if caller is not None:
+        facts["caller"], facts["about"] = caller.partner.name, caller.answers
+        facts["attachments"] = [caller.certificate] if caller.certificate else []
     return client.email, facts
 
 
@@ -294,17 +292,6 @@ def _request(tx: Tx, lead: Lead, head: Letterhead) -> dict[str, Any]:
         "requested_at": head.when(lead.requested_at),
         "comment": tx.session.get_one(Client, lead.id).comment,
     }
-
-
-def _lead_and_client(tx: Tx, lead_id: int) -> tuple[Lead, Client]:
-    both = select(Lead, Client).join(Client, col(Client.lead_id) == col(Lead.id)).where(col(Lead.id) == lead_id)
-    lead, client = tx.session.execute(both).one()
-    return lead, client
-
-
-def _id(value: int | None) -> int:
-    assert value is not None
-    return value
 
 
 FACTS: dict[MessageKind, Callable[[Tx, Message, Letterhead], Facts]] = {

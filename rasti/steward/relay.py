@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from sqlmodel import col, select
 
-from models import Attempt, Message, Tenure
+from models import Attempt, Client, Lead, Message, Partner, Tenure
 from rasti.clients.mailbox import Mailbox
 from rasti.clients.smtp import Delayed, Rejected, SmtpAddress, SmtpServer
 from rasti.errors import Unavailable
@@ -126,7 +126,7 @@ def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> boo
             if tx.now >= claim.until:
                 return False  # earlier mail of the batch took so long that another relay may have this one
             # Held until the mail is made: a session forgets what nobody holds, and would read it again and again.
-            message, *_held = tx.session.execute(_with_attempt(claim.id)).one()
+            message, *_held = tx.session.execute(_with_facts(claim.id)).one()
             mail = compose(tx, message, settings) if still_holds(tx, message) else None
     except Unavailable:
         raise  # the database: the claim will expire
@@ -161,10 +161,17 @@ def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> boo
     return done
 
 
-def _with_attempt(message_id: int) -> Any:
-    """A message with what most mails need of it: its attempt, and that one's tenure."""
-    joined = select(Message, Attempt, Tenure).outerjoin(Attempt, col(Attempt.id) == col(Message.attempt_id))
-    return joined.outerjoin(Tenure, col(Tenure.id) == col(Attempt.tenure_id)).where(col(Message.id) == message_id)
+def _with_facts(message_id: int) -> Any:
+    """A message with what most mails tell of, in one statement: attempt with tenure and partner, lead and client."""
+    return (
+        select(Message, Attempt, Tenure, Partner, Lead, Client)
+        .outerjoin(Attempt, col(Attempt.id) == col(Message.attempt_id))
+        .outerjoin(Tenure, col(Tenure.id) == col(Attempt.tenure_id))
+        .outerjoin(Partner, col(Partner.code) == col(Attempt.partner_code))
+        .outerjoin(Lead, col(Lead.id) == col(Message.lead_id))
+        .outerjoin(Client, col(Client.lead_id) == col(Lead.id))
+        .where(col(Message.id) == message_id)
+    )
 
 
 def _note(

@@ -79,7 +79,7 @@ def test_the_two_mails_of_a_lead_cost_few_statements(book: Book, backend: str, s
     arrive(book, 1)
     with counted(book.engine) as counts:
         assert deliver(book, settings, postman=FakePostman()) == 2
-    assert counts.statements <= {"sqlite": 36, "postgres": 32}[backend]
+    assert counts.statements <= {"sqlite": 30, "postgres": 21}[backend]
     assert counts.commits == 3  # the claim, and one for each mail: what was sent is known before the next one goes
 
 
