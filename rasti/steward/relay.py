@@ -10,7 +10,8 @@ from dataclasses import replace
 from email.message import EmailMessage
 from typing import Any, Protocol
 
-from sqlmodel import col, select
+from sqlalchemy import select
+from sqlmodel import col
 
 from models import Attempt, Client, Lead, Message, Partner, Tenure
 from rasti.clients.mailbox import Mailbox
