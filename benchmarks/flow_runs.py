@@ -5,12 +5,13 @@ server; the direct call is the same flow called in a running process, also again
 """
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -29,8 +30,10 @@ STEPS = {  # worker types of `warm_steps`
     "the warm worker's own way to submit": "bench-submit",
     "one client for all threads": "bench-client",
     "the deployment kept from the engine": "bench-websocket",
+    "the server's settings of `rasti up`": "warm",
 }
 CREATED = 500  # runs, one call each and in hundreds
+KEPT = 100  # finished runs that grow old
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,14 @@ def figures(quick: bool) -> Iterator[Figure]:
     if not quick:
         yield from _steps(warm, RUNS[quick]["warm"])
         yield from _creation()
+        yield from _retention()
 
 
 def _steps(warm: Cost, runs: int) -> Iterator[Figure]:
-    """The warm worker with each of its savings taken back alone."""
+    """The warm worker with each of its savings taken back alone; a server as Prefect starts it."""
     for saving, kind in STEPS.items():
-        with tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder, _server(Path(folder)) as server:
+        stock = kind == "warm"
+        with tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder, _server(Path(folder), stock=stock) as server:
             without = _on_a_worker(server, kind, runs)
         yield Figure(f"processor of a flow run, without {saving} / with all, s", without.cpu, warm.cpu)
 
@@ -81,18 +86,11 @@ def _creation() -> Iterator[Figure]:
     with (
         tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder,
         _server(Path(folder)) as server,
-        httpx.Client(base_url=f"{server.url}/", timeout=60) as http,
+        _deployed(server, "warm") as (http, deployment),
     ):
-        subprocess.run(
-            prefect_command("work-pool", "create", "warm", "--type", "rasti-warm"),
-            check=True,
-            capture_output=True,
-            env=server.environment,
-        )
-        deployment = deploy_nothing(http, "warm")
-        before, size = cpu_seconds(server.pid), _size(server)
+        before, size = cpu_seconds(server.pid), _used(server)
         create_scheduled(http, deployment, CREATED, at_once=100)
-        bulk, size = cpu_seconds(server.pid) - before, _size(server) - size
+        bulk, size = cpu_seconds(server.pid) - before, _used(server) - size
         before = cpu_seconds(server.pid)
         create_scheduled(http, deployment, CREATED, at_once=1)
         single = cpu_seconds(server.pid) - before
@@ -100,6 +98,40 @@ def _creation() -> Iterator[Figure]:
             "server's processor of a created run, in hundreds / one call each, s", bulk / CREATED, single / CREATED
         )
         yield Figure("bytes of Prefect's database a scheduled run", size / CREATED)
+
+
+def _retention() -> Iterator[Figure]:
+    """What Prefect's vacuum, as `rasti up` has it, leaves of finished runs; their age is written into its database."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rasti-bench-") as folder,
+        _server(Path(folder), settings={"PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS": "2"}) as server,
+        _deployed(server, "warm") as (http, deployment),
+        _worker(server, "warm"),
+    ):
+        complete_runs(http, deployment, 2)
+        empty = _used(server)
+        complete_runs(http, deployment, KEPT)
+        full, size = _used(server), _size(server)
+        _grow_old(server, "events", "occurred", also="event_resources")
+        without_events = _used(server)
+        _grow_old(server, "flow_run", "end_time")
+        nothing = _used(server)
+        complete_runs(http, deployment, KEPT)
+        again = _size(server)
+    kept = (full - empty) / KEPT
+    yield Figure("bytes a finished run, after its events' 7 days / before", (without_events - empty) / KEPT, kept)
+    yield Figure("bytes a finished run, after its 90 days / before", (nothing - empty) / KEPT, kept)
+    yield Figure("bytes the file grows by a run in the room of old ones / by a new one", (again - size) / KEPT, kept)
+
+
+def _grow_old(server: "_Server", table: str, column: str, *, also: str = "") -> None:
+    """Make all rows of a table so old that they are not kept, and wait until they are gone."""
+    with closing(sqlite3.connect(server.folder / "prefect/prefect.db", timeout=60)) as database:
+        for each in filter(None, (table, also)):
+            with database:
+                database.execute(f"UPDATE {each} SET {column} = '2020-01-01 00:00:00.000000'")
+        rows = f"SELECT count(*) FROM {table} WHERE {column} < '2021-01-01'"
+        wait_until(lambda: database.execute(rows).fetchone() == (0,), 120, f"old rows of {table}")
 
 
 @dataclass(frozen=True)
@@ -111,8 +143,8 @@ class _Server:
 
 
 @contextmanager
-def _server(folder: Path, *, stock: bool = False) -> Iterator[_Server]:
-    with prefect_server(folder, stock=stock) as (url, pid):
+def _server(folder: Path, *, stock: bool = False, settings: Mapping[str, str] | None = None) -> Iterator[_Server]:
+    with prefect_server(folder, stock=stock, settings=settings) as (url, pid):
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         environment = outside | {
             "PREFECT_API_URL": url,
@@ -125,18 +157,36 @@ def _server(folder: Path, *, stock: bool = False) -> Iterator[_Server]:
         yield _Server(folder, url, pid, environment)
 
 
-def _on_a_worker(server: _Server, pool: str, runs: int) -> Cost:
-    kind = TYPES.get(pool, pool)
-    program = "prefect" if pool in TYPES else "benchmarks.warm_steps"
+@contextmanager
+def _deployed(server: _Server, pool: str) -> Iterator[tuple[httpx.Client, str]]:
+    """A work pool, named for its worker's type, with the flow's deployment: a client and its id."""
+    kind, program = _type_of(pool)
     create = prefect_command("work-pool", "create", pool, "--type", kind, program=program)
     subprocess.run(create, check=True, capture_output=True, env=server.environment, cwd=ROOT)
-    command = prefect_command("worker", "start", "--pool", pool, "--type", kind, "--limit", "2", program=program)
-    with ExitStack() as stack:
-        worker = stack.enter_context(running(command, server.environment, server.folder, cwd=ROOT)).pid
-        http = stack.enter_context(httpx.Client(base_url=f"{server.url}/", timeout=60))
-        deployment = deploy_nothing(http, pool)
+    with httpx.Client(base_url=f"{server.url}/", timeout=60) as http:
+        yield http, deploy_nothing(http, pool)
+
+
+@contextmanager
+def _worker(server: _Server, pool: str) -> Iterator[int]:
+    """A worker of a pool; its process."""
+    kind, program = _type_of(pool)
+    # The warm one runs as many at once as it has threads; Python and its imports for each run, as many as processors.
+    at_once = ("--limit", f"{os.cpu_count() or 1}") if pool == "stock" else ()
+    command = prefect_command("worker", "start", "--pool", pool, "--type", kind, *at_once, program=program)
+    with running(command, server.environment, server.folder, cwd=ROOT) as worker:
+        yield worker.pid
+
+
+def _type_of(pool: str) -> tuple[str, str]:
+    """The worker's type, and the module whose command line knows it."""
+    return (TYPES[pool], "prefect") if pool in TYPES else (pool, "benchmarks.warm_steps")
+
+
+def _on_a_worker(server: _Server, pool: str, runs: int) -> Cost:
+    with _deployed(server, pool) as (http, deployment), _worker(server, pool) as worker:
         complete_runs(http, deployment, 2)  # the first runs import the flow
-        began, size = time.monotonic(), _size(server)
+        began, size = time.monotonic(), _used(server)
         before = cpu_seconds(worker), cpu_seconds(server.pid)
         complete_runs(http, deployment, runs)
         after = cpu_seconds(worker), cpu_seconds(server.pid)
@@ -144,7 +194,7 @@ def _on_a_worker(server: _Server, pool: str, runs: int) -> Cost:
             (after[0] - before[0]) / runs,
             (after[1] - before[1]) / runs,
             (time.monotonic() - began) / runs,
-            (_size(server) - size) / runs,
+            (_used(server) - size) / runs,
         )
 
 
@@ -156,14 +206,14 @@ def _direct(server: _Server, runs: int) -> Cost:
         "for number in range(int(sys.argv[1])):\n    nothing(number)\n"
         "print(cpu() - before, time.monotonic() - began)\n"
     )
-    before, size = cpu_seconds(server.pid), _size(server)
+    before, size = cpu_seconds(server.pid), _used(server)
     command = [sys.executable, "-c", code, str(runs)]
     done = subprocess.run(
         command, cwd=ROOT, env=server.environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     own, seconds = map(float, done.stdout.split()[-2:])
     used = cpu_seconds(server.pid) - before
-    return Cost(own / runs, used / runs, seconds / runs, (_size(server) - size) / runs)
+    return Cost(own / runs, used / runs, seconds / runs, (_used(server) - size) / runs)
 
 
 def prefect_command(*words: str, program: str = "prefect") -> list[str]:
@@ -215,6 +265,20 @@ def _taken(answer: httpx.Response) -> bool:
     return answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE and bool(answer.raise_for_status())
 
 
+def _used(server: _Server) -> int:
+    """Bytes of Prefect's database that hold something: what is deleted leaves room for what comes."""
+    pages, free, size = _pages(server)
+    return (pages - free) * size
+
+
 def _size(server: _Server) -> int:
-    """Bytes of Prefect's SQLite file with its write-ahead log."""
-    return sum(path.stat().st_size for path in (server.folder / "prefect").glob("prefect.db*"))
+    """Bytes of the file. Its write-ahead log, of some megabytes, is left out: it does not grow with the runs."""
+    pages, _free, size = _pages(server)
+    return pages * size
+
+
+def _pages(server: _Server) -> list[int]:
+    """Pages, free ones among them, bytes of one."""
+    with closing(sqlite3.connect(server.folder / "prefect/prefect.db", timeout=60)) as database:
+        names = ("page_count", "freelist_count", "page_size")
+        return [database.execute(f"PRAGMA {name}").fetchone()[0] for name in names]

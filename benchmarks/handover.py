@@ -70,8 +70,9 @@ def figures(quick: bool) -> Iterator[Figure]:
             measured = _try(name, start, plans[quick])
             if measured is not None:
                 found[name].append(measured)
-    middle = {name: _median(rounds) for name, rounds in found.items()}
-    yield from _compare(middle)
+    yield from _compare({name: _median(rounds) for name, rounds in found.items()})
+    if repeats > 1:
+        yield from _ranges(found)
 
 
 def _compare(middle: dict[str, Measured | None]) -> Iterator[Figure]:
@@ -96,6 +97,21 @@ def _compare(middle: dict[str, Measured | None]) -> Iterator[Figure]:
         yield Figure(f"hand-over p50 / {name} at its rate, s", ours.p50, peer and peer.p50)
         yield Figure(f"processor a lead / {name}, s", ours.cpu, peer and peer.cpu)
         yield Figure(f"memory / {name}, MB", ours.memory, peer and peer.memory)
+
+
+def _ranges(found: dict[str, list[Measured]]) -> Iterator[Figure]:
+    """How far the repeats of each system lie apart."""
+    quantities = {
+        "hand-over p50 at its rate, s": "p50",
+        "hand-over p99 at its rate, s": "p99",
+        "leads in a burst, 1/s": "throughput",
+        "processor a lead, s": "cpu",
+    }
+    for name, rounds in found.items():
+        for about, quantity in quantities.items():
+            values = [getattr(measured, quantity) for measured in rounds]
+            if values:
+                yield Figure(f"{name}, {about}, lowest / highest of {len(values)}", min(values), max(values))
 
 
 def _try(name: str, start: Starter, plan: Plan) -> Measured | None:

@@ -1,9 +1,11 @@
 """Prefect beyond one server: PostgreSQL, Redis, API servers and the services in processes of their own.
 
 The layout of Prefect's documentation (https://docs.prefect.io/v3/advanced/self-hosted) beside the one server on SQLite
-that `rasti up` starts; two warm workers in both. Needs Debian's `redis-server`, and its `postgresql` for pg_trgm.
+that `rasti up` starts; one, two and four warm workers at each. Needs Debian's `redis-server`, and its `postgresql` for
+pg_trgm.
 """
 
+import os
 import sys
 import tempfile
 import threading
@@ -20,11 +22,12 @@ import httpx
 from benchmarks.figures import Figure, ratio_at_least
 from benchmarks.flow_runs import ROOT, complete_runs, create_scheduled, deploy_nothing, prefect_command
 from benchmarks.peers_venv import PREFECT_REDIS
-from benchmarks.processes import answers, cpu_seconds, free_port, memory, wait_until
+from benchmarks.processes import answers, busy_seconds, cpu_seconds, free_port, memory, wait_until
 from rasti.cli.machine import server_command
 from tests.durability.chaos.processes import Component, Postgres
 
-RUNS, SCHEDULED, WORKERS = 200, 2_000, 2
+RUNS, SCHEDULED = 200, 2_000
+WORKERS = (1, 2, 4)
 AWAY = 5.0  # seconds until a killed server is started again, as by a service manager
 START = 120.0  # seconds of patience
 
@@ -47,60 +50,87 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Runs a second, created and executed; processor seconds of one executed run by kind; megabytes."""
+class Load:
+    """What so many workers do: runs a second, processor seconds of a run by kind, processors in use in percent."""
 
-    created: float
     executed: float
     cpu: dict[str, float]
+    busy: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A layout under each number of workers; its megabytes; runs created a second; runs that outlived a server."""
+
+    loads: dict[int, Load]
     memory: float
+    created: float
+    survived: int | None
 
 
 def figures(quick: bool) -> Iterator[Figure]:
     """One server on SQLite, then one and two on PostgreSQL and Redis; one of the two is killed. Nothing in quick."""
     if quick:
         return
-    alone, _survived = _measure(0)
+    alone = _measure(0)
     for servers in (1, 2):
         about = f"{servers} API server{'s'[: servers - 1]} on PostgreSQL and Redis"
         try:
-            found, survived = _measure(servers)
+            found = _measure(servers)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a layout that does not start is a figure too
             print(f"{about}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
             yield Figure(f"flow runs a second, {about} / one on SQLite", 0, None, ratio_at_least(0))
             continue
-        yield Figure(f"flow runs a second, {about} / one on SQLite", found.executed, alone.executed, ratio_at_least(0))
-        yield Figure(f"runs created a second, {about} / one on SQLite", found.created, alone.created)
+        yield from _compare(about, found, alone)
+
+
+def _compare(about: str, found: Measured, alone: Measured) -> Iterator[Figure]:
+    against = f"{about} / one on SQLite"
+    for workers, load in found.loads.items():
+        by, same = f"{workers} worker{'s'[: workers - 1]}", alone.loads[workers]
+        yield Figure(f"flow runs a second, {by}, {against}", load.executed, same.executed, ratio_at_least(0))
         yield Figure(
-            f"processor of a run, {about} / one on SQLite, s", sum(found.cpu.values()), sum(alone.cpu.values())
+            f"  processor of a run, workers left out, {by}, {against}, s",
+            sum(load.cpu.values()),
+            sum(same.cpu.values()),
         )
-        for kind, seconds in found.cpu.items():
-            yield Figure(f"  of that {kind}, s", seconds)
-        yield Figure(f"memory, {about} / one on SQLite, MB", found.memory, alone.memory)
-        if survived is not None:
-            yield Figure(f"runs completed / all, 1 of {about} killed", survived, RUNS, ratio_at_least(1))
+        yield Figure(f"  processors in use, {by}, {against}, %", load.busy, same.busy)
+    for kind, seconds in load.cpu.items():
+        yield Figure(f"  processor of a run, {by}, {kind}, s", seconds)
+    yield Figure(f"runs created a second, {against}", found.created, alone.created)
+    yield Figure(f"memory, {against}, MB", found.memory, alone.memory)
+    if found.survived is not None:
+        yield Figure(f"runs completed / all, 1 of {about} killed", found.survived, RUNS, ratio_at_least(1))
 
 
-def _measure(servers: int) -> tuple[Measured, int | None]:
-    """Of so many API servers (0: one on SQLite); and how many runs completed although one of several was killed."""
+def _measure(servers: int) -> Measured:
+    """A layout of so many API servers; 0: one on SQLite."""
     with tempfile.TemporaryDirectory(prefix="rasti-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL is another user
         layout = stack.enter_context(_several(folder, servers) if servers else _single(folder))
         first = stack.enter_context(httpx.Client(base_url=f"{layout.urls[-1]}/", timeout=60))
-        for number in range(WORKERS):
-            stack.enter_context(_worker(folder, layout.urls[number % len(layout.urls)], number))
-        wait_until(lambda: _workers(first) == WORKERS, START, "the workers")
-        deployment = deploy_nothing(first, "warm")
-        complete_runs(first, deployment, 10)  # the first runs import the flow
-        before, began = layout.cpu(), time.monotonic()
-        complete_runs(first, deployment, RUNS)
-        executed = RUNS / (time.monotonic() - began)
-        cpu = {kind: (used - before[kind]) / RUNS for kind, used in layout.cpu().items()}
+        loads: dict[int, Load] = {}
+        deployment = ""
+        for workers in WORKERS:
+            for number in range(max(loads, default=0), workers):
+                stack.enter_context(_worker(folder, layout.urls[number % len(layout.urls)], number))
+            wait_until(lambda: _workers(first) == workers, START, "the workers")  # noqa: B023 - asked at once
+            deployment = deployment or deploy_nothing(first, "warm")
+            complete_runs(first, deployment, 10 * workers)  # the first runs import the flow
+            loads[workers] = _load(layout, first, deployment)
         used = layout.memory()
         survived = _kill_one(layout, first, deployment) if servers > 1 else None
         created = _create(layout.urls, deployment)  # last: these runs stay open
-        return Measured(created, executed, cpu, used), survived
+        return Measured(loads, used, created, survived)
+
+
+def _load(layout: Layout, http: httpx.Client, deployment: str) -> Load:
+    before, busy, began = layout.cpu(), busy_seconds(), time.monotonic()
+    complete_runs(http, deployment, RUNS)
+    took, worked = time.monotonic() - began, busy_seconds() - busy
+    cpu = {kind: (used - before[kind]) / RUNS for kind, used in layout.cpu().items()}
+    return Load(RUNS / took, cpu, 100 * worked / (took * (os.cpu_count() or 1)))
 
 
 def _kill_one(layout: Layout, http: httpx.Client, deployment: str) -> int:
@@ -208,7 +238,7 @@ def _shared(postgres: Postgres, redis: int) -> dict[str, str]:
 @contextmanager
 def _worker(folder: Path, url: str, number: int) -> Iterator[None]:
     environment = _environment() | {"PREFECT_API_URL": url, "PREFECT_HOME": str(folder / "prefect-worker")}
-    words = ("worker", "start", "--pool", "warm", "--type", "rasti-warm", "--limit", "2", "--name", f"warm-{number}")
+    words = ("worker", "start", "--pool", "warm", "--type", "rasti-warm", "--name", f"warm-{number}")
     log = folder / f"worker-{number}.log"
     with _started(Component(f"worker-{number}", "worker", prefect_command(*words), log, environment)):
         yield

@@ -19,7 +19,7 @@ from benchmarks.postgres import postgres
 from benchmarks.processes import answers, cpu_seconds, free_port, memory, running, wait_until
 from models.engine import open_engine
 from models.upgrade import upgrade_database
-from rasti.cli.machine import server_command
+from rasti.cli.machine import prefect_environment, server_command
 from rasti.clients.programme_file import load_programme
 from rasti.ledger.book import Book
 from rasti.ledger.tokens import add_token
@@ -222,10 +222,15 @@ def _sink(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 @contextmanager
-def prefect_server(folder: Path, *, stock: bool = False) -> Iterator[tuple[str, int]]:
-    """Prefect's server as `rasti up` starts it, or as Prefect does."""
+def prefect_server(
+    folder: Path, *, stock: bool = False, settings: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, int]]:
+    """Prefect's server as `rasti up` starts it, or as Prefect does; its address and its process."""
     port = free_port()
     environment = _outside() | {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    if not stock:
+        environment |= prefect_environment(folder, port)
+    environment |= settings or {}
     module, *words = server_command(port)
     command = [sys.executable, "-m", "prefect" if stock else module, *words]
     with running(command, environment, folder) as server:
