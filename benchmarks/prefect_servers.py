@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from shutil import which
 
@@ -95,8 +96,9 @@ def _compare(about: str, found: Measured, alone: Measured) -> Iterator[Figure]:
             sum(same.cpu.values()),
         )
         yield Figure(f"  processors in use, {by}, {against}, %", load.busy, same.busy)
-    for kind, seconds in load.cpu.items():
-        yield Figure(f"  processor of a run, {by}, {kind}, s", seconds)
+    most = max(found.loads)
+    for kind, seconds in found.loads[most].cpu.items():
+        yield Figure(f"  processor of a run, {most} workers, {kind}, s", seconds)
     yield Figure(f"runs created a second, {against}", found.created, alone.created)
     yield Figure(f"memory, {against}, MB", found.memory, alone.memory)
     if found.survived is not None:
@@ -115,7 +117,7 @@ def _measure(servers: int) -> Measured:
         for workers in WORKERS:
             for number in range(max(loads, default=0), workers):
                 stack.enter_context(_worker(folder, layout.urls[number % len(layout.urls)], number))
-            wait_until(lambda: _workers(first) == workers, START, "the workers")  # noqa: B023 - asked at once
+            wait_until(partial(_have_called, first, workers), START, "the workers")
             deployment = deployment or deploy_nothing(first, "warm")
             complete_runs(first, deployment, 10 * workers)  # the first runs import the flow
             loads[workers] = _load(layout, first, deployment)
@@ -244,10 +246,10 @@ def _worker(folder: Path, url: str, number: int) -> Iterator[None]:
         yield
 
 
-def _workers(http: httpx.Client) -> int:
-    """How many workers have called."""
+def _have_called(http: httpx.Client, workers: int) -> bool:
+    """Whether so many workers have."""
     answer = http.post("work_pools/warm/workers/filter", json={})
-    return len(answer.json()) if answer.is_success else 0
+    return answer.is_success and len(answer.json()) == workers
 
 
 @contextmanager

@@ -154,6 +154,15 @@ def test_every_mail_renders_in_every_language(everything: Book, language: str) -
             assert not re.search(r"Петров|@|client\d|495", str(mail["Subject"]))
 
 
+def test_an_address_with_russian_letters_is_written_for_servers_that_take_it(book: Book) -> None:
+    """SMTPUTF8, RFC 6531: smtplib asks for such headers when an address is no ASCII."""
+    won_month(book)
+    arrive(book, 1, client={"email": "почта@ромашка.example"})
+    mail = composed(book, MessageKind.WELCOME)
+    written = mail.as_bytes(policy=mail.policy.clone(utf8=True))
+    assert "To: почта@ромашка.example\n".encode() in written
+
+
 def test_every_kind_of_mail_has_a_folder_and_every_folder_a_kind() -> None:
     assert set(FACTS) == set(MAILS)
     folders = {path.name for path in TEMPLATES.iterdir()}
