@@ -13,10 +13,9 @@ from urllib.parse import quote
 from babel.dates import format_date, format_datetime, get_month_names
 from babel.numbers import format_decimal
 from fastapi import Request
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from rasti.i18n import LANGUAGES, catalogue, translator
+from rasti.i18n import LANGUAGES, translator
 from rasti.portal.language import language_of
 from rasti.portal.site import site_of
 from rasti.portal.visitor import csrf_of, visitor_of
@@ -24,6 +23,7 @@ from rasti.rules.bodies import phone_key
 from rasti.rules.kinds import CheckpointKind
 from rasti.rules.month import Month
 from rasti.rules.programme import Programme
+from rasti.templates import Templates
 
 _FOLDER = Path(__file__).parent
 _TO_THE_SECOND = timedelta(minutes=10)
@@ -156,18 +156,9 @@ def text(request: Request) -> Callable[[str], str]:
 
 
 @lru_cache
-def environment(language: str) -> Environment:
+def environment(language: str) -> Templates:
     """Templates in a language."""
-    made = Environment(
-        loader=FileSystemLoader(_FOLDER / "templates"),
-        extensions=["jinja2.ext.i18n"],
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,  # or each page asks the disk whether its templates have changed
-    )
-    made.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
+    made = Templates(_FOLDER / "templates", language, autoescape=True)
     made.globals["asset"] = asset
     made.filters |= {"sentence": sentence, "dialled": dialled, "mail_address": mail_address}
     made.globals["words"] = made.get_template("words.j2").module

@@ -14,15 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from models import Message
 from rasti.clients.mailbox import KIND_HEADER, LEAD_HEADER, NUMBER_HEADER, RECIPIENT_HEADER
-from rasti.i18n import catalogue
 from rasti.ledger.book import Tx
 from rasti.secret import load_secret
 from rasti.settings import Settings
 from rasti.steward.mail_facts import FACTS, Letterhead
+from rasti.templates import Templates
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -120,18 +118,8 @@ def render(kind: str, language: str, facts: Mapping[str, Any]) -> dict[str, str]
 
 
 @lru_cache
-def _environment(language: str) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        extensions=["jinja2.ext.i18n"],
-        autoescape=_is_html,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        auto_reload=False,  # or each mail asks the disk whether its templates have changed
-    )
-    environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
+def _environment(language: str) -> Templates:
+    environment = Templates(_TEMPLATES, language, autoescape=_is_html, keep_trailing_newline=True)
     for name, template in {"words": "words.j2", "text": "parts.txt.j2", "html": "parts.html.j2"}.items():
         environment.globals[name] = environment.get_template(f"base/{template}").module
     return environment

@@ -46,51 +46,52 @@ def deliver(
     settings: Settings,
     *,
     only: Collection[int] | None = None,
-    limit: int = 100_000,
     postman: Postman | None = None,
     helpers: Sequence[Postman] = (),
     stop: threading.Event | None = None,
 ) -> int:
-    """Deliver all mail that is due, and what that causes, but at most `limit`; how many were delivered.
+    """Deliver all mail that is due, and what that causes; how many were delivered.
 
-    `only`: no others than these messages and what their delivery causes. `helpers`: more postmen, who share a batch
+    `only`: no others than these messages and what their delivery causes. `helpers`: more postmen, who share the work
     with the first, each in a thread of its own. A mail that cannot be delivered is left for later, or given up, and
     stops no other; a mail server that cannot be used ends the round, and so does `stop`.
     """
     own = replace(book, actor="relay", written=[])
-    claimant = f"relay-{uuid.uuid4()}"
-    wanted = None if only is None else set(only)
     post = postman or open_postman(settings)
     delivered = 0
     try:
         # Asking first takes no lock: most rounds find nothing.
-        while delivered < limit and messages.anything_due(own, Channel.MAIL):
-            claims = messages.claim(own, claimant, only=wanted, limit=min(BATCH, limit - delivered))
-            if not claims:
+        while messages.anything_due(own, Channel.MAIL):
+            found = _Round(own, settings, only, stop)
+            if not found.left:
                 break
-            batch = _Batch(own, settings, claims, stop)
-            batch.share_out([post, *helpers])
-            delivered += batch.delivered
-            if batch.ended:
-                messages.release(own, batch.left)
-                return delivered
-            if wanted is not None:
-                wanted.update(own.written)
+            found.share_out([post, *helpers])
+            delivered += found.delivered
+            if found.ended:
+                messages.release(own, found.left)
+                break
     finally:
         if postman is None:
             post.close()
     return delivered
 
 
-class _Batch:
-    """Claims that one or more postmen work through."""
+class _Round:
+    """Claims that one or more postmen work through: a batch, and the next as long as each was full.
 
-    def __init__(self, book: Book, settings: Settings, claims: Sequence[Claim], stop: threading.Event | None) -> None:
-        self._book, self._settings, self._stop = book, settings, stop
+    Whoever finds none left claims for all, so that nobody waits for the slowest mail of a batch.
+    """
+
+    def __init__(
+        self, book: Book, settings: Settings, only: Collection[int] | None, stop: threading.Event | None
+    ) -> None:
+        self._book, self._settings, self._only, self._stop = book, settings, only, stop
+        self._claimant = f"relay-{uuid.uuid4()}"
         self._lock = threading.Lock()
-        self.left = deque(claims)
+        self.left: deque[Claim] = deque()
         self.delivered = 0
         self.ended = False  # nothing can be delivered now, or it was to stop
+        self._claim()
 
     def share_out(self, postmen: Sequence[Postman]) -> None:
         """Each postman takes the next one until none is left. Raises what one of them could not get over."""
@@ -117,7 +118,14 @@ class _Batch:
     def _take(self) -> Claim | None:
         with self._lock:
             self.ended |= self._stop is not None and self._stop.is_set()
+            if self._more and not self.left and not self.ended:
+                self._claim()
             return None if self.ended or not self.left else self.left.popleft()
+
+    def _claim(self) -> None:
+        wanted = None if self._only is None else {*self._only, *self._book.written}
+        self.left.extend(messages.claim(self._book, self._claimant, only=wanted, limit=BATCH))
+        self._more = len(self.left) == BATCH
 
 
 def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> bool | None:

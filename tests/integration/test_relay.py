@@ -21,7 +21,7 @@ from rasti.ledger.desk import close_lead
 from rasti.rules.bodies import parse_contact
 from rasti.rules.kinds import Channel, MessageKind, MessageState
 from rasti.settings import Settings
-from rasti.steward.relay import deliver
+from rasti.steward.relay import BATCH, deliver
 from tests.builders import SECOND, WINNER, add_cast, arrive, contact_data, open_attempt, won_month
 from tests.clock import MovableClock
 from tests.post_office import FakePostman
@@ -88,6 +88,22 @@ def test_postmen_share_a_batch_and_each_mail_goes_out_once(book: Book, settings:
     sent = [mail for postman in postmen for mail in postman.sent]
     assert len({mail["Message-ID"] for mail in sent}) == len(sent) == 9
     assert all(attempt is not None and attempt.received_at for attempt in (open_attempt(book, lead) for lead in leads))
+
+
+def test_nobody_waits_for_the_slowest_mail_of_a_batch(book: Book, settings: Settings) -> None:
+    won_month(book)
+    for number in range(BATCH):
+        arrive(book, number)
+    others = threading.Semaphore(0)
+    slow, quick = FakePostman(), FakePostman(lambda _mail: others.release())
+
+    def wait_for_two_batches(_mail: EmailMessage) -> None:
+        slow.failing = lambda _mail: None
+        assert all(others.acquire(timeout=20) for _mail in range(BATCH + 5))
+
+    slow.failing = wait_for_two_batches
+    assert deliver(book, settings, postman=slow, helpers=[quick]) == 2 * BATCH + 1
+    assert len({mail["Message-ID"] for mail in slow.sent + quick.sent}) == 2 * BATCH + 1
 
 
 def test_when_one_postman_finds_the_server_down_all_stop_and_the_rest_waits(book: Book, settings: Settings) -> None:
