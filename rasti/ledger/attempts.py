@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import bindparam, func, update
 from sqlmodel import col, select
 
 from models import Attempt, Checkpoint, Lead, Message, Tenure
-from rasti.ledger.book import Tx
+from rasti.ledger.book import MESSAGES, Tx
 from rasti.rules.bodies import utc
 from rasti.rules.call_window import CallWindow
 from rasti.rules.kinds import (
@@ -86,14 +86,20 @@ def start_attempt(
     return attempt
 
 
+_WITH_TENURE = (
+    select(Attempt, Tenure)
+    .outerjoin(Tenure, col(Tenure.id) == col(Attempt.tenure_id))
+    .where(col(Attempt.id) == bindparam("attempt_id"))
+    .execution_options(populate_existing=True)
+)
+
+
 def receive_within(tx: Tx, attempt_id: int) -> None:
     """The partner has received the lead: the clock starts, checkpoints, reminders and runs are made (D11).
 
     The first reception counts; one of an attempt that has ended changes nothing.
     """
-    found = select(Attempt, Tenure).outerjoin(Tenure, col(Tenure.id) == col(Attempt.tenure_id))
-    fresh = found.where(col(Attempt.id) == attempt_id).execution_options(populate_existing=True)
-    attempt, tenure = tx.session.execute(fresh).one()
+    attempt, tenure = tx.session.execute(_WITH_TENURE, {"attempt_id": attempt_id}).one()
     if attempt.received_at is not None or attempt.ended_at is not None:
         return
     rules = rules_of(tx, attempt)
@@ -148,18 +154,20 @@ _OF_AN_OPEN_ATTEMPT = (
 )
 
 
+_CALL_OFF = (
+    update(MESSAGES)
+    .where(
+        MESSAGES.c.dedupe_key == bindparam("key"),
+        MESSAGES.c.state == MessageState.PENDING,
+        MESSAGES.c.not_before > bindparam("now"),
+    )
+    .values(state=MessageState.VOID)
+)
+
+
 def call_off(tx: Tx, kind: MessageKind, dedupe_key: str) -> None:
     """An alert whose time has not come has nothing to tell any more: void at once, the relay need not look at it."""
-    tx.session.execute(
-        update(Message)
-        .where(
-            col(Message.dedupe_key) == f"{kind}:{dedupe_key}",
-            col(Message.state) == MessageState.PENDING,
-            col(Message.not_before) > tx.now,
-        )
-        .values(state=MessageState.VOID)
-        .execution_options(synchronize_session=False)
-    )
+    tx.session.execute(_CALL_OFF, {"key": f"{kind}:{dedupe_key}", "now": tx.now})
 
 
 def end_attempt(tx: Tx, attempt: Attempt, reason: AttemptEnd) -> None:

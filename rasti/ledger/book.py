@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Engine, Table, insert, select
+from sqlalchemy import Engine, Table, bindparam, insert, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
@@ -25,8 +25,17 @@ from rasti.rules.programme import Programme
 Clock = Callable[[Session], datetime]
 
 # Tables, not classes: a statement about a class costs more than the database does, and these are written most.
-_MESSAGES: Table = Message.__table__  # type: ignore[attr-defined]
+MESSAGES: Table = Message.__table__  # type: ignore[attr-defined]
 _EVENTS: Table = AuditEvent.__table__  # type: ignore[attr-defined]
+
+# FOR NO KEY UPDATE: whoever writes a row that points to the lead (a relay, the event of a mail) does not wait for it,
+# holding what we may want next.
+_LOCKED = (
+    select(Lead)
+    .where(col(Lead.id) == bindparam("lead_id"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True)
@@ -127,10 +136,7 @@ class Tx:
     def lock_lead(self, lead_id: int) -> Lead | None:
         """The lead's row, locked; None: there is none. Several are taken in the order of their ids."""
         self._in_order((len(Lock) + 1, lead_id))
-        # FOR NO KEY UPDATE: whoever writes a row that points to the lead (a relay, the event of a mail) does not wait
-        # for it, holding what we may want next.
-        locked = select(Lead).where(col(Lead.id) == lead_id).with_for_update(key_share=True)
-        return self.session.execute(locked.execution_options(populate_existing=True)).scalar_one_or_none()
+        return self.session.execute(_LOCKED, {"lead_id": lead_id}).scalar_one_or_none()
 
     def lock_leads(self, lead_ids: Iterable[int]) -> list[Lead]:
         """These leads' rows, locked in the order of their ids."""
@@ -213,7 +219,7 @@ class Tx:
         self.session.flush()  # what they are about comes first
         dialect_insert = postgresql_insert if self.session.get_bind().dialect.name == "postgresql" else sqlite_insert
         statement = (
-            dialect_insert(_MESSAGES).on_conflict_do_nothing(index_elements=["dedupe_key"]).returning(_MESSAGES.c.id)
+            dialect_insert(MESSAGES).on_conflict_do_nothing(index_elements=["dedupe_key"]).returning(MESSAGES.c.id)
         )
         # As a list of parameters: a statement that holds the rows is compiled anew each time, which costs more.
         written = list(self.session.execute(statement, self._messages).scalars())

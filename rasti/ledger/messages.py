@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, text, update
 from sqlmodel import col
 
 from models import Message
 from rasti.errors import NotFound
 from rasti.ledger.attempts import call_off, receive_within
-from rasti.ledger.book import Book, Tx
+from rasti.ledger.book import MESSAGES, Book, Tx
 from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
 
 LEASE = timedelta(seconds=60)
@@ -50,6 +50,14 @@ _LATEST_FIRST = {Channel.RUN: (col(Message.attempt_id).desc(),)}
 
 # A newer version beside this one may write kinds that this one cannot deliver: they are left to it.
 _KNOWN: ColumnElement[bool] = text("message.kind IN ({})".format(", ".join(f"'{kind}'" for kind in MessageKind)))  # type: ignore[assignment]
+
+# Built once, like other statements of every mail: building one costs more than running it.
+_OURS = update(MESSAGES).where(
+    MESSAGES.c.id == bindparam("id_"),
+    MESSAGES.c.state == MessageState.PENDING,
+    MESSAGES.c.claimed_by == bindparam("claimant"),
+    MESSAGES.c.claimed_until == bindparam("until"),
+)
 
 
 @dataclass(frozen=True)
@@ -228,17 +236,7 @@ def _complete(tx: Tx, claim: Claim, external_id: str | None) -> bool:
 
 def _change(tx: Tx, claim: Claim, values: Mapping[str, object]) -> bool:
     """Only while the claim is ours: an expired one may have been taken, or the message voided with its attempt."""
-    result = tx.session.execute(
-        update(Message)
-        .where(
-            col(Message.id) == claim.id,
-            col(Message.state) == MessageState.PENDING,
-            col(Message.claimed_by) == claim.claimant,
-            col(Message.claimed_until) == claim.until,
-        )
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+    result = tx.session.execute(_OURS, {"id_": claim.id, "claimant": claim.claimant, "until": claim.until, **values})
     return bool(result.rowcount == 1)  # type: ignore[attr-defined]
 
 

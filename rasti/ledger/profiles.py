@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 
 from models import Attempt, Certificate, Partner, PartnerProfile
@@ -65,15 +66,18 @@ def profile_within(tx: Tx, partner: str) -> Profile:
     return Profile(answers, names[0] if names else None)
 
 
+_CALLER = (
+    select(Partner, PartnerProfile, Certificate)
+    .join(Attempt, col(Attempt.partner_code) == col(Partner.code))
+    .outerjoin(PartnerProfile, col(PartnerProfile.partner_code) == col(Partner.code))
+    .outerjoin(Certificate, col(Certificate.partner_code) == col(Partner.code))
+    .where(col(Attempt.lead_id) == bindparam("lead_id"), col(Attempt.ended_at).is_(None))
+)
+
+
 def caller_within(tx: Tx, lead_id: int) -> Caller | None:
     """Who has a lead in hand, in one statement: every welcome mail asks. None: nobody has."""
-    found = tx.session.execute(
-        select(Partner, PartnerProfile, Certificate)
-        .join(Attempt, col(Attempt.partner_code) == col(Partner.code))
-        .outerjoin(PartnerProfile, col(PartnerProfile.partner_code) == col(Partner.code))
-        .outerjoin(Certificate, col(Certificate.partner_code) == col(Partner.code))
-        .where(col(Attempt.lead_id) == lead_id, col(Attempt.ended_at).is_(None))
-    ).one_or_none()
+    found = tx.session.execute(_CALLER, {"lead_id": lead_id}).one_or_none()
     if found is None:
         return None
     partner, answers, kept = found

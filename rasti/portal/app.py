@@ -7,7 +7,7 @@ from starlette.staticfiles import StaticFiles
 
 from rasti.ledger.book import Book
 from rasti.portal import api, cabinet, desk, faults, health, language, mailbox, public, sign_in
-from rasti.portal.guard import guard_requests
+from rasti.portal.guard import Guard
 from rasti.portal.metrics import Metrics
 from rasti.portal.prefect import Prefect
 from rasti.portal.site import Site
@@ -33,12 +33,12 @@ def create_app(book: Book, settings: Settings, prefect: Prefect | None = None) -
         prefect = Prefect.at(settings.prefect_api_url)
     app.state.site = Site(book, settings, load_secret(settings), prefect)
     app.state.metrics = Metrics(book)
-    app.middleware("http")(guard_requests)
+    app.add_middleware(Guard)
     faults.register(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.include_router(api.router)  # first, for routes are tried in their order
     for area in (*PAGES, *desk.AREAS):
         app.include_router(area.router, include_in_schema=False)
-    app.include_router(api.router)
     app.openapi = lambda: api.describe(app)  # type: ignore[method-assign]
     if settings.show_mailbox:
         app.include_router(mailbox.router, include_in_schema=False)

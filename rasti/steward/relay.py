@@ -8,9 +8,9 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.message import EmailMessage
-from typing import Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import col
 
 from models import Attempt, Client, Lead, Message, Partner, Tenure
@@ -25,6 +25,17 @@ from rasti.rules.kinds import Channel
 from rasti.settings import Settings
 from rasti.steward.conditions import still_holds
 from rasti.steward.mails import compose
+
+# A message with what most mails tell of, in one statement: attempt with tenure and partner, lead and client.
+_WITH_FACTS = (
+    select(Message, Attempt, Tenure, Partner, Lead, Client)
+    .outerjoin(Attempt, col(Attempt.id) == col(Message.attempt_id))
+    .outerjoin(Tenure, col(Tenure.id) == col(Attempt.tenure_id))
+    .outerjoin(Partner, col(Partner.code) == col(Attempt.partner_code))
+    .outerjoin(Lead, col(Lead.id) == col(Message.lead_id))
+    .outerjoin(Client, col(Client.lead_id) == col(Lead.id))
+    .where(col(Message.id) == bindparam("message_id"))
+)
 
 BATCH = 10  # small, so that a lead never waits long behind a batch of other mail
 
@@ -135,7 +146,7 @@ def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> boo
             if tx.now >= claim.until:
                 return False  # earlier mail of the batch took so long that another relay may have this one
             # Held until the mail is made: a session forgets what nobody holds, and would read it again and again.
-            message, *_held = tx.session.execute(_with_facts(claim.id)).one()
+            message, *_held = tx.session.execute(_WITH_FACTS, {"message_id": claim.id}).one()
             mail = compose(tx, message, settings) if still_holds(tx, message) else None
     except Unavailable:
         raise  # the database: the claim will expire
@@ -168,19 +179,6 @@ def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> boo
     # Not done: it took longer than the claim, and another relay has sent it, or will, with the same Message-ID.
     _note("message.sent" if done else "message.sent_late", claim)
     return done
-
-
-def _with_facts(message_id: int) -> Any:
-    """A message with what most mails tell of, in one statement: attempt with tenure and partner, lead and client."""
-    return (
-        select(Message, Attempt, Tenure, Partner, Lead, Client)
-        .outerjoin(Attempt, col(Attempt.id) == col(Message.attempt_id))
-        .outerjoin(Tenure, col(Tenure.id) == col(Attempt.tenure_id))
-        .outerjoin(Partner, col(Partner.code) == col(Attempt.partner_code))
-        .outerjoin(Lead, col(Lead.id) == col(Message.lead_id))
-        .outerjoin(Client, col(Client.lead_id) == col(Lead.id))
-        .where(col(Message.id) == message_id)
-    )
 
 
 def _note(

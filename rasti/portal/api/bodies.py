@@ -1,10 +1,10 @@
 """JSON bodies, read strictly and after the caller is known: what two readers could take differently is refused."""
 
 import json
-from collections.abc import Callable
-from typing import Annotated, Any, NoReturn, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Request
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -18,18 +18,14 @@ _REFERENCE = "#/components/schemas/{model}"
 _described: set[type[BaseModel]] = set()
 
 
-async def _sent(request: Request) -> bytes:
-    return await request.body()
-
-
-def json_body(model: type[Body]) -> Callable[..., Body]:
+def json_body(model: type[Body]) -> Callable[..., Awaitable[Body]]:
     """A dependency: the body as `model`; it stands after the caller. Raises WrongMedia, BadInput."""
 
-    def read(request: Request, content: Annotated[bytes, Depends(_sent)]) -> Body:
+    async def read(request: Request) -> Body:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise WrongMedia("Send JSON, with the header Content-Type: application/json (it is {kind!r}).", kind=kind)
-        return parse_body(model, strict_json(content))
+        return parse_body(model, strict_json(await request.body()))
 
     return read
 
