@@ -1,8 +1,11 @@
 """What holds for every request: where a change comes from, and the headers of answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from fastapi import FastAPI
+from starlette.responses import StreamingResponse
+from starlette.testclient import TestClient
 
 from rasti.ledger.book import Book
 from tests.builders import WINNER, add_cast
@@ -80,13 +83,7 @@ def test_too_much_is_refused_before_it_is_read(guest: Browser) -> None:
     assert answer.status_code == 413
 
 
-def test_a_fault_of_ours_is_a_page_without_a_trace(
-    app: object, guest: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from fastapi import FastAPI
-
-    assert isinstance(app, FastAPI)
-
+def test_a_fault_of_ours_is_a_page_without_a_trace(app: FastAPI, guest: Browser) -> None:
     @app.get("/broken")
     def broken() -> None:
         raise RuntimeError("secret detail")
@@ -95,3 +92,14 @@ def test_a_fault_of_ours_is_a_page_without_a_trace(
     assert page.status_code == 500
     assert "secret detail" not in page.text
     assert "Traceback" not in page.text
+    assert {name: page.headers[name] for name in HEADERS} == HEADERS
+
+
+def test_an_answer_that_breaks_off_is_not_followed_by_another(app: FastAPI) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"the first"
+        raise RuntimeError("broke off")
+
+    app.add_api_route("/broken", lambda: StreamingResponse(pieces()))
+    with pytest.raises(RuntimeError, match="broke off"):  # the server closes the connection
+        TestClient(app).get("/broken")
