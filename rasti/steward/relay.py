@@ -57,11 +57,12 @@ def deliver(
     settings: Settings,
     *,
     only: Collection[int] | None = None,
+    limit: int = 100_000,
     postman: Postman | None = None,
     helpers: Sequence[Postman] = (),
     stop: threading.Event | None = None,
 ) -> int:
-    """Deliver all mail that is due, and what that causes; how many were delivered.
+    """Deliver all mail that is due, and what that causes, but try at most `limit`; how many were delivered.
 
     `only`: no others than these messages and what their delivery causes. `helpers`: more postmen, who share the work
     with the first, each in a thread of its own. A mail that cannot be delivered is left for later, or given up, and
@@ -72,12 +73,13 @@ def deliver(
     delivered = 0
     try:
         # Asking first takes no lock: most rounds find nothing.
-        while messages.anything_due(own, Channel.MAIL):
-            found = _Round(own, settings, only, stop)
+        while limit > 0 and messages.anything_due(own, Channel.MAIL):
+            found = _Round(own, settings, only, limit, stop)
             if not found.left:
                 break
             found.share_out([post, *helpers])
             delivered += found.delivered
+            limit = found.limit
             if found.ended:
                 messages.release(own, found.left)
                 break
@@ -94,9 +96,10 @@ class _Round:
     """
 
     def __init__(
-        self, book: Book, settings: Settings, only: Collection[int] | None, stop: threading.Event | None
+        self, book: Book, settings: Settings, only: Collection[int] | None, limit: int, stop: threading.Event | None
     ) -> None:
         self._book, self._settings, self._only, self._stop = book, settings, only, stop
+        self.limit = limit  # so many more may be claimed
         self._claimant = f"relay-{uuid.uuid4()}"
         self._lock = threading.Lock()
         self.left: deque[Claim] = deque()
@@ -135,8 +138,10 @@ class _Round:
 
     def _claim(self) -> None:
         wanted = None if self._only is None else {*self._only, *self._book.written}
-        self.left.extend(messages.claim(self._book, self._claimant, only=wanted, limit=BATCH))
-        self._more = len(self.left) == BATCH
+        size = min(BATCH, self.limit)
+        self.left.extend(messages.claim(self._book, self._claimant, only=wanted, limit=size))
+        self.limit -= len(self.left)
+        self._more = len(self.left) == BATCH and self.limit > 0
 
 
 def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> bool | None:

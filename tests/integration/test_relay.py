@@ -106,6 +106,17 @@ def test_nobody_waits_for_the_slowest_mail_of_a_batch(book: Book, settings: Sett
     assert len({mail["Message-ID"] for mail in slow.sent + quick.sent}) == 2 * BATCH + 1
 
 
+@pytest.mark.parametrize("limit", [0, 1, BATCH, BATCH + 3])
+def test_a_round_tries_at_most_so_many(book: Book, settings: Settings, limit: int) -> None:
+    won_month(book)
+    for number in range(BATCH):
+        arrive(book, number)
+    post = FakePostman()
+    assert deliver(book, settings, postman=post, helpers=[FakePostman()][: limit % 2], limit=limit) == limit
+    with book.read() as tx:
+        assert tx.all(select(Message.claimed_by).where(col(Message.state) == MessageState.PENDING).distinct()) == [None]
+
+
 def test_when_one_postman_finds_the_server_down_all_stop_and_the_rest_waits(book: Book, settings: Settings) -> None:
     won_month(book)
     for number in range(1, 5):

@@ -201,11 +201,12 @@ INVARIANTS = [
         (
             (
                 "rasti/ledger/messages.py",
-                "            col(Message.state) == MessageState.PENDING,\n"
-                "            col(Message.claimed_by) == claim.claimant,\n"
-                "            col(Message.claimed_until) == claim.until,\n",
+                "    MESSAGES.c.state == MessageState.PENDING,\n"
+                '    MESSAGES.c.claimed_by == bindparam("claimant"),\n'
+                '    MESSAGES.c.claimed_until == bindparam("until"),\n',
                 "",
             ),
+            ("rasti/ledger/messages.py", '"claimant": claim.claimant, "until": claim.until, ', ""),
         ),
     ),
     InvariantMutant(
