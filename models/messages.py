@@ -16,7 +16,6 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         one_of("channel", Channel),
         one_of("state", MessageState),
-        one_of("kind", MessageKind),
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at_a_time"),
         Index(
             "ix_message_pending",

@@ -284,7 +284,7 @@ def test_a_version_and_its_inputs_are_unique_in_a_month(book: Book, ranking: int
         ("lead", "state"),
         ("attempt", "origin"),
         ("tenure", "end_reason"),
-        ("message", "kind"),
+        ("message", "state"),
         ("violation", "source"),
     ],
 )
