@@ -11,13 +11,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlmodel import Session
 
-from rasti.errors import RastiError, Unavailable
+from rasti.errors import DatabaseUnavailable, NotUpgraded, RastiError, marked
 
 READ_ONLY = "rasti_read_only"
 
 # Of other classes than OperationalError, and no fault of a statement: a read-only transaction, a standby that may not
 # write ("not supported"), damaged data or index.
 _UNUSABLE_POSTGRES = {"25006", "0A000", "XX001", "XX002"}
+_NO_RIGHT = "42501"
 _UNUSABLE_SQLITE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -96,14 +97,23 @@ def as_unavailable(error: DBAPIError) -> RastiError | None:
     """
     reason = str(error.orig).strip().splitlines()[0] if error.orig is not None else str(error)
     if "no such table" in reason or getattr(error.orig, "sqlstate", None) == "42P01":
-        return Unavailable("The database has no tables yet: run `rasti db upgrade`.")
+        return NotUpgraded("The database has no tables yet: run `rasti db upgrade`.")
     if "no such column" in reason or "has no column" in reason or getattr(error.orig, "sqlstate", None) == "42703":
-        return Unavailable("The database is older than this version of rasti: run `rasti db upgrade`.")
+        return NotUpgraded("The database is older than this version of rasti: run `rasti db upgrade`.")
+    if getattr(error.orig, "sqlstate", None) == _NO_RIGHT:
+        return DatabaseUnavailable(
+            reason,
+            marked(
+                "The database does not let its role do this: {why}. Let the role of RASTI_DATABASE_URL own the "
+                "database (ALTER DATABASE … OWNER TO …), and since PostgreSQL 15 its schema "
+                "(ALTER SCHEMA public OWNER TO …)."
+            ),
+        )
     if (
         isinstance(error, OperationalError)
         or (isinstance(error, ProgrammingError) and error.connection_invalidated)
         or getattr(error.orig, "sqlstate", None) in _UNUSABLE_POSTGRES
         or getattr(error.orig, "sqlite_errorcode", None) in _UNUSABLE_SQLITE
     ):
-        return Unavailable("The database cannot be used now: {why}. Nothing was written; try again.", why=reason)
+        return DatabaseUnavailable(reason)
     return None

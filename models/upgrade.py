@@ -2,20 +2,18 @@
 
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from models.audit import Installation
+from models.engine import read_only
+from models.revision import MIGRATIONS, is_known, missing_revisions, revisions
 from rasti.errors import Refused
-
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 _PATIENCE = 60.0  # seconds in which the tables have to be got
 _IN_USE = ("40P01", "55P03")  # deadlock, lock not available
@@ -29,8 +27,14 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-def upgrade_database(engine: Engine, *, sandbox: bool = False) -> bool:
-    """Run the migrations that are missing; True if the database is new.
+def pending_migrations(engine: Engine) -> tuple[str, ...]:
+    """The migrations that an upgrade would run, in order; changes nothing."""
+    with read_only(engine).connect() as connection:
+        return missing_revisions(connection) if inspect(connection).has_table("alembic_version") else revisions()
+
+
+def upgrade_database(engine: Engine, *, sandbox: bool = False) -> tuple[str, ...]:
+    """Run the migrations that are missing, in one transaction; which ones: all of them if the database is new.
 
     `sandbox` marks a new database as a playground. Raises Refused: it exists already and is none; a newer version has
     upgraded it.
@@ -45,7 +49,7 @@ def upgrade_database(engine: Engine, *, sandbox: bool = False) -> bool:
                 raise
 
 
-def _upgrade(engine: Engine, sandbox: bool) -> bool:
+def _upgrade(engine: Engine, sandbox: bool) -> tuple[str, ...]:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7261737469)")  # two upgrades at once
@@ -63,29 +67,13 @@ def _upgrade(engine: Engine, sandbox: bool) -> bool:
                 "This database is in use already and no sandbox: `--sandbox` is for a new one "
                 "(set RASTI_HOME or RASTI_DATABASE_URL)."
             )
+        ran = revisions() if revision is None else missing_revisions(connection)
         command.upgrade(alembic_config(connection), "head")
         if new:
             with Session(connection, join_transaction_mode="create_savepoint") as session:
                 session.add(Installation(sandbox=sandbox, created_at=datetime.now(UTC)))
                 session.commit()
-        return new
-
-
-def is_current(connection: Connection) -> bool:
-    """Whether the database has all migrations of this version; those of a newer one only add to them."""
-    revision = MigrationContext.configure(connection).get_current_revision()
-    return revision is not None and (revision == _scripts().get_current_head() or not is_known(revision))
-
-
-def is_known(revision: str) -> bool:
-    """Whether this version has that migration: a database made by a newer one cannot be understood."""
-    return any(script.revision == revision for script in _scripts().walk_revisions())
-
-
-def _scripts() -> ScriptDirectory:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return ScriptDirectory.from_config(config)
+        return ran
 
 
 def is_sandbox(engine: Engine) -> bool:

@@ -9,14 +9,14 @@ from urllib.parse import quote
 import psycopg
 from sqlalchemy import Engine
 
-from rasti.errors import Unavailable
+from rasti.errors import DatabaseUnavailable
 
 _LOOK_EVERY = 0.02  # seconds between two looks at the SQLite file
 _LISTEN_FOR = 0.25  # seconds of listening between two looks at `stop`
 
 
 class Alarm(Protocol):
-    """Wakes whoever waits for the outbox. Raises Unavailable."""
+    """Wakes whoever waits for the outbox. Raises DatabaseUnavailable."""
 
     def wait(self, stop: threading.Event, timeout: float) -> None:
         """Return when something may have been written, when `stop` is set, or after `timeout` seconds."""
@@ -84,6 +84,6 @@ class _SqliteAlarm:
         self._connection.close()
 
 
-def _unavailable(error: Exception) -> Unavailable:
+def _unavailable(error: Exception) -> DatabaseUnavailable:
     why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return Unavailable("The database cannot be used now: {why}. Nothing was written; try again.", why=why)
+    return DatabaseUnavailable(why)

@@ -11,6 +11,8 @@ RastiError
 ├── TooLarge      more bytes than can be taken (413)
 ├── WrongMedia    not the kind of content that is taken here (415)
 └── Unavailable   the database, a file or a server cannot be used now (503)
+    ├── DatabaseUnavailable  the database: away, busy, its disk full, read-only (503)
+    └── NotUpgraded          the database lacks tables or migrations of this version (503)
 
 A message is a `str.format` template in English plus its values: `str(error)` is English, `error.text(gettext)` is the
 reader's language. It says what is wrong, which value, and what to do.
@@ -124,3 +126,15 @@ class Unavailable(RastiError):
     """The database, a file or a server cannot be used now."""
 
     status = 503
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database is away, busy, read-only, or its disk is full; `why` may name its host and role."""
+
+    def __init__(self, why: object, template: str = "") -> None:
+        usual = marked("The database cannot be used now: {why}. Nothing was written; try again.")
+        super().__init__(template or usual, why=why)
+
+
+class NotUpgraded(Unavailable):
+    """The database lacks tables or migrations of this version: waiting does not help, `rasti db upgrade` does."""

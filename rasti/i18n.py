@@ -36,6 +36,8 @@ _ERRORS = {
     "Forbidden",
     "TooLarge",
     "Unavailable",
+    "DatabaseUnavailable",
+    "NotUpgraded",
 }
 _FUNCTIONS = {"_", "marked", "Reason", "Cause", "Delayed", "Rejected"} | _ERRORS
 # Words that are stored as they are and translated where they are shown, from `rasti.rules.kinds`.

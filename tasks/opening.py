@@ -6,6 +6,7 @@ from prefect.runtime import flow_run
 from sqlalchemy import Engine
 
 from models.engine import open_engine
+from models.revision import check_schema
 from rasti.clients.programme_file import load_programme
 from rasti.ledger.book import Book
 from rasti.settings import Settings, load_settings
@@ -15,7 +16,7 @@ def open_book() -> tuple[Book, Settings]:
     """The ledger, acted on in the name of the present flow run, and the settings.
 
     The engine is kept for the life of the process; settings and programme are read anew, so that a change of them
-    needs no new worker. Raises NotFound, BadInput (a broken programme), Unavailable.
+    needs no new worker. Raises NotFound, BadInput (a broken programme), NotUpgraded, Unavailable.
     """
     settings = load_settings()
     return Book(_engine(settings.database), load_programme(settings.programme), actor=acting_run()), settings
@@ -28,4 +29,6 @@ def acting_run() -> str:
 
 @lru_cache(maxsize=4)
 def _engine(url: str) -> Engine:
-    return open_engine(url)
+    engine = open_engine(url)
+    check_schema(engine)  # once: a schema that is new enough stays so, and an error is not kept
+    return engine

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from rasti.settings import Settings
 
 
+OnlyOption = Annotated[
+    bool, typer.Option("--application-only", help=_("Leave Prefect's database out: it holds history alone."))
+]
+
+
 def register(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:  # noqa: ARG001
     """Add the commands of this file."""
     app.command("backup", help=_("Copy both databases into a new folder inside FOLDER, while everything runs."))(backup)
@@ -25,22 +30,39 @@ def register(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:  # noqa:
 def backup(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help=_("Where backups are kept."))],
+    application_only: OnlyOption = False,
     json: JsonOption = False,
 ) -> None:
-    from rasti.clients import snapshots
-    from rasti.clients.backups import APPLICATION, PREFECT, prefect_database, write_backup
+    from rasti.clients.backups import APPLICATION, PREFECT, write_backup
     from rasti.settings import load_settings
 
     settings = load_settings()
     with ledger(ctx, deliver=False) as book:
         with book.read() as tx:
             made_at = tx.now
-        prefect = prefect_database(settings)
+        prefect = None if application_only else _prefect_to_back_up(settings)
         # Prefect's first: a run that it lacks is made again, one that it has too many has no checkpoint.
-        databases = {} if snapshots.is_empty(prefect) else {PREFECT: prefect}
+        databases = {} if prefect is None else {PREFECT: prefect}
         databases[APPLICATION] = settings.database
         made = write_backup(folder.resolve(), made_at, databases, settings.programme)
     emit(json, _made_json(made), lambda console: _draw_made(console, made))
+
+
+def _prefect_to_back_up(settings: "Settings") -> str | None:
+    """Where Prefect's database is; None: no Prefect is configured. Raises Refused: it is not where we may look."""
+    from rasti.clients import snapshots
+    from rasti.clients.backups import prefect_database
+
+    url = prefect_database(settings)
+    if not snapshots.is_empty(url):
+        return url
+    if settings.prefect_api_url is not None:
+        raise Refused(
+            "A Prefect server is configured (PREFECT_API_URL), but not where its database is: set "
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL or PREFECT_HOME as its server has it, or leave its history out "
+            "with --application-only. Nothing was backed up."
+        )
+    return None
 
 
 def _made_json(made: "Backup") -> dict[str, Any]:
@@ -62,6 +84,7 @@ def restore(
     replace_: Annotated[
         bool, typer.Option("--replace", help=_("Also where there is a database already; it is kept beside."))
     ] = False,
+    application_only: OnlyOption = False,
     json: JsonOption = False,
 ) -> None:
     from rasti.clients import snapshots
@@ -71,7 +94,7 @@ def restore(
     settings = load_settings()
     made = read_backup(path.resolve())
     targets = {APPLICATION: settings.database}
-    if PREFECT in made.parts:
+    if PREFECT in made.parts and not application_only:
         targets[PREFECT] = prefect_database(settings)
     _check(made, targets, replace=replace_)
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
@@ -92,7 +115,7 @@ def restore(
 
 def _check(made: "Backup", targets: Mapping[str, str], *, replace: bool) -> None:
     """Before anything is touched. Raises BadInput, Refused, Unavailable."""
-    from models.upgrade import is_known
+    from models.revision import is_known
     from rasti.clients import snapshots
     from rasti.clients.backups import APPLICATION
 
@@ -106,7 +129,13 @@ def _check(made: "Backup", targets: Mapping[str, str], *, replace: bool) -> None
     for name, url in targets.items():
         kind, ours = made.parts[name].kind, snapshots.kind_of(url)
         if kind != ours:
-            raise BadInput("The backup is one of {kind}, the settings name {ours}.", kind=kind, ours=ours)
+            raise BadInput(
+                "The backup's database of {part} is one of {kind}, but {setting} names {ours}.",
+                part=name,
+                kind=kind,
+                ours=ours,
+                setting="RASTI_DATABASE_URL" if name == APPLICATION else "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+            )
         if not replace and not snapshots.is_empty(url):
             raise Refused(
                 "There is a database already ({part}): --replace puts the backup in its place and keeps it beside.",
@@ -139,7 +168,7 @@ def _draw_restored(console: Any, result: Mapping[str, Any], zone: tzinfo) -> Non
     for name, place in result["kept"].items():
         console.print(_("The former database ({part}) is kept: {place}").format(part=name, place=place))
     if "prefect" not in result["parts"]:
-        console.print(_("The backup has no database of Prefect: the steward makes the runs that are missing anew."))
+        console.print(_("Prefect's database was not restored: the steward makes the runs that are missing anew."))
     if result["other_rules"]:
         console.print(_("The rules (programme.yaml) are not those of the backup, which has its own copy."))
     again = [

@@ -86,6 +86,7 @@ def ledger(ctx: typer.Context, *, deliver: bool = True, url: str | None = None) 
 
     Afterwards the messages that the command caused are delivered (best effort).
     """
+    from models.revision import check_schema
     from rasti.clients.programme_file import load_programme
     from rasti.ledger.book import Book
     from rasti.settings import load_settings
@@ -94,6 +95,7 @@ def ledger(ctx: typer.Context, *, deliver: bool = True, url: str | None = None) 
     programme = load_programme(settings.programme)
     engine = _open(url or settings.database)
     try:
+        check_schema(engine)
         book = Book(engine, programme, actor="cli")
         instant = ctx.ensure_object(Options).at
         if instant is not None:

@@ -18,7 +18,7 @@ from sqlmodel import Session, col
 
 from models import AuditEvent, Lead, Message
 from models.engine import advisory_lock, as_unavailable, database_clock, read_only, wake_relays
-from rasti.errors import Unavailable
+from rasti.errors import DatabaseUnavailable, Reason
 from rasti.rules.kinds import Channel, Event, MessageKind
 from rasti.rules.programme import Programme
 
@@ -238,10 +238,7 @@ def usable_database() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise Unavailable(
-            "The database cannot be used now: {why}. Nothing was written; try again.",
-            why="too many requests wait for a connection",
-        ) from error
+        raise DatabaseUnavailable(Reason("too many requests wait for a connection")) from error
     except DBAPIError as error:
         meaning = as_unavailable(error)
         if meaning is None:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, bindparam, func
 from sqlmodel import col, select
 
 from models import Checkpoint, Heartbeat, Lead, Message
-from models.upgrade import is_current
+from models.revision import missing_revisions
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.restored import Restored, last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
@@ -72,9 +72,9 @@ def pulse(book: Book) -> Pulse:
 
 
 def lags_if_current(book: Book) -> Lags | None:
-    """How late the steward is; None: the database lacks tables of this version. Raises Unavailable."""
+    """How late the steward is; None: the database lacks a migration. Raises NotUpgraded: all tables; Unavailable."""
     with book.read() as tx:
-        if not is_current(tx.session.connection()):
+        if missing_revisions(tx.session.connection()):
             return None
         return Lags(_due_messages(tx)[1][Channel.MAIL], _overdue(tx)[1], _heartbeats(tx), last_restore_within(tx))
 

@@ -1,5 +1,6 @@
 """What a visitor sees when something is refused: a page in their language, or RFC 9457 problem details."""
 
+import logging
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -8,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from rasti.errors import BadInput, NotFound, RastiError, TooMany, Unauthorized, Unavailable
+from rasti.errors import BadInput, DatabaseUnavailable, NotFound, RastiError, TooMany, Unauthorized, Unavailable
+from rasti.logs import log
 from rasti.portal.pages import page
 from rasti.portal.visitor import NeedsSignIn
 from rasti.rules.bodies import reason_of
@@ -62,6 +64,10 @@ def answer_fault(
         headers["Retry-After"] = str(error.after)
     if isinstance(error, Unavailable):
         headers["Retry-After"] = "5"
+        log("portal.unavailable", level=logging.ERROR, why=error)
+    if isinstance(error, DatabaseUnavailable):
+        # Nobody can be asked who is calling, and why names the database's host and role.
+        error = Unavailable("This cannot be done now. Nothing was written; try again.")
     if request.url.path.startswith("/api/"):
         return problem(error, status, headers)
     return page(request, "fault.html.j2", status=status, headers=headers, error=error, title_status=status)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from rasti.errors import Unavailable
+from rasti.errors import NotUpgraded, Unavailable
 from rasti.ledger.pulse import Lags, lags_if_current
 from rasti.portal.metrics import CONTENT_TYPE
 from rasti.portal.prefect import Prefect
@@ -25,6 +25,8 @@ def ready(site: TheSite) -> Response:
     """200: requests can be answered, though perhaps something behind is degraded; 503: they cannot."""
     try:
         lags = lags_if_current(site.book)
+    except NotUpgraded:
+        lags = None
     except Unavailable:
         return JSONResponse({"status": "unavailable", "database": "down"}, status_code=503)
     if lags is None:

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from models.engine import open_engine
+from models.revision import check_schema
 from models.wake import outbox_alarm
 from rasti.clients.programme_file import load_programme
-from rasti.errors import RastiError
+from rasti.errors import DatabaseUnavailable, RastiError
 from rasti.ledger.book import Book
 from rasti.ledger.heartbeats import beat
-from rasti.ledger.messages import anything_due
 from rasti.logs import log
-from rasti.rules.kinds import Channel
 from rasti.settings import Settings
 from rasti.steward.guard import guard_round
 from rasti.steward.relay import deliver, open_postman
@@ -46,8 +45,7 @@ class Pulse:
 def run_steward(settings: Settings, stop: threading.Event, *, ready: threading.Event | None = None) -> None:
     """Relay and guard until `stop` is set; `ready` is set when they run.
 
-    Raises NotFound, BadInput: the programme; Unavailable: the database at the start. One that is lost later is waited
-    for.
+    A database that is away is waited for. Raises NotFound, BadInput: the programme; NotUpgraded: the database.
     """
     programme = load_programme(settings.programme)
     engine = open_engine(settings.database)
@@ -58,8 +56,8 @@ def run_steward(settings: Settings, stop: threading.Event, *, ready: threading.E
 
 
 def run_loops(book: Book, settings: Settings, stop: threading.Event, *, ready: threading.Event | None = None) -> None:
-    """The loops over an open ledger; returns when all have ended. Raises Unavailable: the database at the start."""
-    anything_due(book, Channel.MAIL)  # no tables, or no database: say so at once
+    """The loops over an open ledger; returns when all have ended. Raises NotUpgraded: tables or migrations lack."""
+    _wait_for_database(book, stop)
     loops: dict[str, Callable[[], None]] = {
         "relay": lambda: _relay(book, settings, stop),
         "guard": lambda: _guard(book, settings, stop),
@@ -82,6 +80,20 @@ def run_loops(book: Book, settings: Settings, stop: threading.Event, *, ready: t
         for thread in threads:
             thread.join()
         log("steward.stopped")
+
+
+def _wait_for_database(book: Book, stop: threading.Event) -> None:
+    """Return when the database can be used, or `stop` is set: machines start in any order. Raises NotUpgraded."""
+    pause = FIRST_PAUSE
+    while not stop.is_set():
+        try:
+            check_schema(book.engine)
+        except DatabaseUnavailable as error:
+            log("steward.waits_for_database", level=logging.WARNING, retry_in=pause, why=error)
+            stop.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+        else:
+            return
 
 
 def _keep_going(name: str, loop: Callable[[], None], stop: threading.Event) -> None:

@@ -333,7 +333,8 @@ def test_a_backup_is_for_its_owner_alone_and_of_one_kind_of_database(
     assert [file.stat().st_mode & 0o077 for file in made.iterdir()] == [0] * 3
     monkeypatch.setenv("RASTI_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/nowhere")
     assert run(["restore", str(made), "--replace"]) == 1
-    assert "one of sqlite" in here.capsys.readouterr().err
+    told = here.capsys.readouterr().err
+    assert "of application is one of sqlite, but RASTI_DATABASE_URL names postgresql" in told
 
 
 @pytest.mark.parametrize("backend", ["postgres"], indirect=True)
@@ -364,6 +365,34 @@ def test_into_an_empty_place_a_backup_needs_no_replace(
     assert status_view(book)["holder"] == WINNER
     assert [file.name for file in (tmp_path / "new").iterdir() if "part" in file.name] == []
     book.engine.dispose()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_backup_without_the_configured_prefect_is_refused_unless_asked_for(
+    here: Installation_, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    status, _out, err = here.rasti("backup", here.home / "backups")
+    assert status == 1
+    assert "--application-only" in err
+    assert not (here.home / "backups").exists()
+    status, made, _err = here.rasti("backup", here.home / "backups", "--application-only", "--json")
+    assert status == 0
+    assert [part["part"] for part in made["parts"]] == ["application", "programme"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_the_application_is_restored_alone_where_prefect_has_another_kind_of_database(
+    here: Installation_, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _prefect_file(here.home / "prefect" / "prefect.db", runs=3)
+    made = here.back_up()
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "postgresql+asyncpg://nobody@127.0.0.1:1/prefect")
+    status, _out, err = here.rasti("restore", made, "--replace")
+    assert status == 1
+    assert "of prefect is one of sqlite, but PREFECT_SERVER_DATABASE_CONNECTION_URL names postgresql" in err
+    status, told, err = here.rasti("restore", made, "--replace", "--application-only", "--json")
+    assert (status, told["parts"]) == (0, ["application"]), err
 
 
 def _prefect_file(path: Path, runs: int) -> None:

@@ -19,9 +19,10 @@ from sqlmodel import col, select
 
 from models import Checkpoint, Lead, Message
 from models.engine import open_engine
-from models.upgrade import MIGRATIONS, alembic_config, upgrade_database
+from models.revision import MIGRATIONS
+from models.upgrade import alembic_config, upgrade_database
 from rasti.cli.main import run
-from rasti.errors import Unavailable
+from rasti.errors import NotUpgraded, Unavailable
 from rasti.ledger.book import Book
 from rasti.ledger.messages import anything_due, claim
 from rasti.ledger.tokens import add_token
@@ -30,6 +31,7 @@ from rasti.portal.app import create_app
 from rasti.rules.kinds import Channel, TokenScope, Verdict
 from rasti.settings import Settings
 from rasti.steward.guard import guard_round
+from rasti.steward.process import run_loops
 from tests.builders import arrive, lead_data, lead_state, log, receive, won_month
 from tests.clock import MovableClock
 from tests.durability.storage import use_installation
@@ -335,3 +337,59 @@ def test_code_that_is_newer_than_the_schema_says_what_to_do(
     assert "rasti db upgrade" in capsys.readouterr().err
     with book.engine.connect() as connection:
         assert connection.execute(select(Lead.id)).scalars().all() == [lead]
+
+
+def test_no_command_works_on_a_schema_that_lacks_the_newest_migration(
+    book: Book, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    won_month(book)
+    book.engine.dispose()
+    to(book.engine, REVISIONS[-2])
+    use_installation(monkeypatch, tmp_path, database_url)
+    for command_line in (["status"], ["sweep"], ["partners", "accept", "P2"]):
+        assert run(command_line) == 1
+        assert f"it lacks {REVISIONS[-1]}" in capsys.readouterr().err
+    with pytest.raises(NotUpgraded, match="rasti db upgrade"):
+        run_loops(book, Settings(home=tmp_path), threading.Event())
+
+
+def test_an_upgrade_says_what_it_did_and_a_dry_run_what_it_would_do(
+    empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    use_installation(monkeypatch, tmp_path, empty_database_url)
+
+    def said(*options: str) -> str:
+        assert run(["db", "upgrade", *options]) == 0
+        return str(capsys.readouterr().out).strip()
+
+    assert said("--dry-run").splitlines() == REVISIONS
+    assert said("--dry-run").splitlines() == REVISIONS, "nothing was written"
+    assert said() == "The database is ready."
+    engine = open_engine(empty_database_url)
+    to(engine, REVISIONS[-3])
+    assert said("--dry-run").splitlines() == REVISIONS[-2:]
+    assert said() == f"The database was upgraded: {REVISIONS[-2]}, {REVISIONS[-1]}."
+    assert said() == said("--dry-run") == "The database is up to date."
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_a_role_that_may_not_make_tables_is_told_what_it_lacks(
+    empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    engine = open_engine(empty_database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+        connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    try:
+        url = engine.url.set(username="guest", password="guest").render_as_string(hide_password=False)
+        use_installation(monkeypatch, tmp_path, url)
+        assert run(["db", "upgrade"]) == 1
+        said = capsys.readouterr().err
+        assert "permission denied for schema public" in said
+        assert "ALTER SCHEMA public OWNER TO" in said
+        assert "Traceback" not in said
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP OWNED BY guest")
+            connection.exec_driver_sql("DROP ROLE guest")
+        engine.dispose()

@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 
 from models.audit import append_only_audit
 from models.engine import open_engine
+from models.revision import revisions
 from models.upgrade import alembic_config, is_sandbox, upgrade_database
 from rasti.errors import Refused
 
@@ -82,14 +83,16 @@ def test_the_migrations_are_one_line_without_branches(engine: Engine) -> None:
     with engine.connect() as connection:
         scripts = ScriptDirectory.from_config(alembic_config(connection))
         assert len(scripts.get_heads()) == 1
+        # The files' names are the revisions, in order: that is how commands know them without Alembic.
+        assert [script.revision for script in reversed(list(scripts.walk_revisions()))] == list(revisions())
         assert MigrationContext.configure(connection).get_current_revision() == scripts.get_current_head()
 
 
 def test_upgrading_twice_changes_nothing(empty: Engine) -> None:
-    assert upgrade_database(empty) is True
+    assert upgrade_database(empty) == revisions()
     with empty.connect() as connection:
         before = _shape(connection), connection.execute(text("SELECT * FROM installation")).all()
-    assert upgrade_database(empty) is False
+    assert upgrade_database(empty) == ()
     with empty.connect() as connection:
         assert (_shape(connection), connection.execute(text("SELECT * FROM installation")).all()) == before
 
@@ -108,10 +111,10 @@ def test_only_a_new_database_becomes_a_sandbox(empty: Engine) -> None:
 
 
 def test_a_sandbox_stays_one(empty: Engine) -> None:
-    assert upgrade_database(empty, sandbox=True) is True
+    assert upgrade_database(empty, sandbox=True) == revisions()
     assert is_sandbox(empty) is True
-    assert upgrade_database(empty, sandbox=True) is False
-    assert upgrade_database(empty) is False
+    assert upgrade_database(empty, sandbox=True) == ()
+    assert upgrade_database(empty) == ()
     assert is_sandbox(empty) is True
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlmodel import Session
 
+from models.engine import open_engine
 from models.wake import outbox_alarm
 from rasti.clients.mailbox import KIND_HEADER
 from rasti.errors import Unavailable
@@ -109,10 +110,44 @@ def test_a_database_that_was_away_is_waited_for(book: Book, settings: Settings, 
         assert inbox.came["welcome"].wait(PATIENCE)
 
 
+def test_a_database_that_is_away_at_the_start_is_waited_for(
+    book: Book, settings: Settings, inbox: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = open_engine(book.engine.url.render_as_string(hide_password=False))
+    tried, away = threading.Event(), [True]
+
+    @event.listens_for(engine, "do_connect")
+    def _refuse(*_arguments: object) -> None:
+        if away[0]:
+            tried.set()
+            raise engine.dialect.loaded_dbapi.OperationalError("nobody answers")
+
+    won_month(book)
+    arrive(book)
+    stop = threading.Event()
+    thread = threading.Thread(target=run_loops, args=(replace(book, engine=engine), settings, stop))
+    thread.start()
+    try:
+        assert tried.wait(PATIENCE)
+        away[0] = False
+        assert inbox.came["lead"].wait(PATIENCE), "it went on when the database came"
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+        engine.dispose()
+    assert "steward.waits_for_database" in [record.message for record in caplog.records]
+
+
+def test_a_steward_that_waits_for_its_database_stops_when_told_to(book: Book, settings: Settings) -> None:
+    engine = open_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    stop = threading.Event()
+    stop.set()
+    run_loops(replace(book, engine=engine), settings, stop)
+    engine.dispose()
+
+
 @pytest.mark.parametrize("backend", ["sqlite", "postgres"], indirect=True)
 def test_without_tables_the_steward_says_what_to_do(empty_database_url: str, book: Book, settings: Settings) -> None:
-    from models.engine import open_engine
-
     engine = open_engine(empty_database_url)
     with pytest.raises(Unavailable, match="rasti db upgrade"):
         run_loops(replace(book, engine=engine), settings, threading.Event())

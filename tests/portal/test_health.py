@@ -43,7 +43,10 @@ def test_the_process_says_that_it_lives_without_asking_the_database(settings: Se
     assert browser.get("/healthz").status_code == 200
     answer = browser.get("/readyz")
     assert (answer.status_code, answer.json()["database"]) == (503, "down")
-    assert browser.get("/").status_code == 503
+    page = browser.get("/")
+    assert page.status_code == 503
+    for address in ("nobody", "nowhere", "127.0.0.1"):
+        assert address not in page.text, "who visits learns nothing of the database"
     assert browser.client.get("/api/v1/rankings").headers["retry-after"] == "5"
     found = metrics(browser)
     assert found[("rasti_database_up",)] == 0
