@@ -166,8 +166,8 @@ def emit(json: bool, result: object, draw: "Callable[[Console], None]") -> None:
 
 
 def local_time(instant: str | None, zone: tzinfo) -> str | None:
-    """An instant of our JSON (ISO 8601, UTC) as a person reads it: in the programme's time zone, without an offset."""
-    return instant and f"{datetime.fromisoformat(instant).astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    """An instant of our JSON (ISO 8601, UTC) as a person reads it: in the programme's time zone, which it names."""
+    return instant and datetime.fromisoformat(instant).astimezone(zone).isoformat(" ", "seconds")
 
 
 def draw_table(console: "Console", title: str, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -47,6 +47,9 @@ def build() -> typer.Typer:
                 help=_("Run one command at that instant (sandbox only)."),
             ),
         ] = None,
+        version: Annotated[  # noqa: ARG001 - its callback ends the command
+            bool, typer.Option("--version", is_eager=True, callback=_print_version, help=_("Print the version."))
+        ] = False,
     ) -> None:
         ctx.obj = Options(at=at)
 
@@ -55,6 +58,14 @@ def build() -> typer.Typer:
     for name, group in groups.items():
         app.add_typer(group, name=name)
     return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"rasti {version('rasti')}")
+        raise typer.Exit
 
 
 @cache

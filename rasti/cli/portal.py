@@ -28,6 +28,8 @@ def portal(
     host: Annotated[str, typer.Option("--host", help=_("Where to listen."))] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help=_("On which port."), min=1, max=65535)] = 8000,
 ) -> None:
+    import signal
+
     from rasti.cli.context import Options
     from rasti.errors import Refused
     from rasti.logs import log_to_stderr
@@ -35,6 +37,7 @@ def portal(
 
     if ctx.ensure_object(Options).at is not None:
         raise Refused("`rasti portal` runs by the real clock: --at is for single commands.")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # sent when log files were rotated: ours is stderr
     log_to_stderr()
     with ledger(ctx, deliver=False) as book:
         serve(book, host, port)

@@ -32,6 +32,7 @@ def steward(ctx: typer.Context) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_signal: stop.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # sent when log files were rotated: ours is stderr
     log_to_stderr()
     run_steward(load_settings(), stop)
 

@@ -79,6 +79,10 @@ class Guard:
             # Unavailable: the page about another fault could not be made, for the database cannot say who is asking.
             await answer_fault(request, error)(scope, receive, send_with_headers)
         finally:
+            if status >= HTTPStatus.BAD_REQUEST:
+                # The route's template and no address of the caller: neither holds a token or a person.
+                level = logging.ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
+                log("portal.refused", level=level, status=status, method=_method(request), path=_route(request))
             request.app.state.metrics.note(_route(request), _method(request), status, time.monotonic() - began)
 
 

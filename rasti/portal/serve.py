@@ -7,6 +7,7 @@ import uvicorn
 
 from rasti.errors import Refused, Unavailable
 from rasti.ledger.book import Book
+from rasti.logs import log
 from rasti.portal.app import create_app
 from rasti.settings import load_settings
 
@@ -28,7 +29,9 @@ def serve(book: Book, host: str, port: int) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    uvicorn.Server(config).run(sockets=[_listen(host, port)])
+    listening = _listen(host, port)
+    log("portal.listening", host=host, port=port)
+    uvicorn.Server(config).run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,9 +1,20 @@
 """How the portal listens."""
 
 import asyncio
+import os
+import signal
 import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
+import httpx
+
+from models.engine import open_engine
+from models.upgrade import upgrade_database
 from rasti.portal.serve import _listen
+from tests.conftest import ROOT
 
 
 async def _no_delay() -> int:
@@ -25,3 +36,33 @@ async def _no_delay() -> int:
 
 def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_beginning() -> None:
     assert asyncio.run(_no_delay())
+
+
+def test_the_log_tells_when_the_portal_listens_and_what_it_refused_and_a_hang_up_ends_nothing(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'rasti.sqlite3'}")
+    upgrade_database(engine)
+    engine.dispose()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rasti", "portal", "--port", str(port)],
+        cwd=ROOT,
+        env=os.environ | {"RASTI_HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    told = process.stderr.readline()
+    assert f"portal.listening host=127.0.0.1 port={port}" in told
+    process.send_signal(signal.SIGHUP)
+    url = f"http://127.0.0.1:{port}/api/v1/leads/7?who=ann@client.example"
+    assert httpx.get(url, headers={"Authorization": "Bearer a-token-of-somebody"}).status_code == 401
+    told = process.stderr.readline()
+    assert told.endswith("portal.refused status=401 method=GET path=/api/v1/leads/{lead_id}\n")
+    process.terminate()
+    assert process.wait() == -signal.SIGTERM
+    process.stderr.close()
+    watchdog.cancel()

@@ -1,0 +1,5 @@
+"""`python -m rasti` is `rasti`."""
+
+from rasti.cli.main import main
+
+main()
