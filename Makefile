@@ -21,7 +21,7 @@ help: ## List the targets
 
 setup: $(INSTALLED) $(CATALOGUES:.po=.mo) ## Build .venv and the message catalogues (nothing to do when up to date)
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): requirements.lock requirements-test.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "rasti needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." >&2; \
 		echo "Install one, or name it: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -29,7 +29,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 		echo "'$(PYTHON)' cannot build virtual environments: on Debian and Ubuntu install python3-venv." >&2; exit 1; }
 	@echo "Building $(VENV) (once, a minute or two) ..."
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r requirements-test.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -85,9 +85,16 @@ chaos: setup ## Kill real processes while leads arrive, then check (SECONDS=60 S
 docs: setup ## Write docs/cli.md and docs/settings.md anew from the program
 	@$(BIN)/python -m docs.reference
 
-lock: setup ## Write requirements.lock anew from .venv
-	@{ sed -n '/^#/p' requirements.lock; $(BIN)/python -m pip freeze --all --exclude-editable --exclude pip; } > requirements.lock.new
+lock: setup ## Write the two lock files anew from .venv: what rasti needs, and what its tests need besides
+	@$(BIN)/python -m pip freeze --all --exclude-editable --exclude pip > $(INSTALLED).all
+	@$(PYTHON) -m venv --clear .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(INSTALLED).all setuptools .
+	@.venv-lock/bin/python -m pip freeze --all --exclude rasti --exclude pip > $(INSTALLED).run
+	@{ sed -n '/^#/p' requirements.lock; cat $(INSTALLED).run; } > requirements.lock.new
+	@{ sed -n '/^#/p' requirements-test.lock; grep -vxFf $(INSTALLED).run $(INSTALLED).all; } > requirements-test.lock.new
 	@mv requirements.lock.new requirements.lock
+	@mv requirements-test.lock.new requirements-test.lock
+	@rm -rf .venv-lock build $(INSTALLED).all $(INSTALLED).run
 	@touch $(INSTALLED)
 
 clean: ## Remove what was built (not ./var, where the data is)
