@@ -160,6 +160,28 @@ RULES = [
     ),
     RuleMutant(
         "D11",
+        "rasti/rules/regulation.py",
+        "    opens_at = max(window.opens_at, due_before)\n",
+        "    opens_at = window.opens_at\n",
+        f"{PROGRAMME}/test_holidays.py::test_nothing_is_due_on_a_holiday_before_the_first_call_is_D11",
+    ),
+    RuleMutant(
+        "D11",
+        "rasti/rules/regulation.py",
+        "stays = window.due_at > opens_at and call_window.is_open(window.due_at)",
+        "stays = window.due_at > opens_at",
+        f"{PROGRAMME}/test_clocks.py::"
+        "test_call_window_applies_always_moves_other_due_times_to_the_end_of_the_next_hours_of_calls_D11",
+    ),
+    RuleMutant(
+        "D11",
+        "rasti/rules/working_days.py",
+        "        if day in self.days_on:\n            return True\n",
+        "",
+        f"{PROGRAMME}/test_holidays.py::test_days_off_and_worked_saturdays_are_the_operators_D11",
+    ),
+    RuleMutant(
+        "D11",
         "rasti/ledger/attempts.py",
         "    if attempt.received_at is not None or attempt.ended_at is not None:\n        return\n",
         "    if attempt.ended_at is not None:\n        return\n",
