@@ -1,6 +1,7 @@
 """The programme's rules as data: `programme.yaml`, validated (R6, D4, D6)."""
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
@@ -182,6 +183,19 @@ class Rules(_Strict):
     def digest(self) -> str:
         """SHA-256 of these rules, stored with every ranking."""
         return self._digest_of()
+
+    @cached_property
+    def ranking_digest(self) -> str:
+        """SHA-256 of the rules that a ranking reads, and of no others: part of the identity of a version (D5)."""
+        products = self.counted_products if self.counted_products == "all" else sorted(set(self.counted_products))
+        read = {
+            "growth_decimals": self.growth_decimals,
+            "require_growth": self.require_growth,
+            "minimum_base": f"{self.minimum_base.normalize():f}",  # 0 and 0.00 are one base
+            "counted_products": products,
+            "support_kit": self.support_kit,
+        }
+        return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def regulation_version(self) -> str:

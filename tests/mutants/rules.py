@@ -75,6 +75,13 @@ RULES = [
     ),
     RuleMutant(
         "D5",
+        "rasti/ledger/ranking_facts.py",
+        "self.rules.ranking_digest",
+        "self.rules.digest",
+        f"{PROGRAMME}/test_versions.py::test_rules_that_ranking_does_not_read_make_no_new_version_D5",
+    ),
+    RuleMutant(
+        "D5",
         "rasti/ledger/versions.py",
         "    if found is not None:\n        return view_of(tx, found)\n",
         "",

@@ -98,6 +98,21 @@ def test_the_rules_in_force_are_an_input_D5(august: Play) -> None:
     assert august.places("2019-08") == ["ALFA"]
 
 
+def test_rules_that_ranking_does_not_read_make_no_new_version_D5(august: Play) -> None:
+    """Windows, hours, days and words: a published month is not published again because of them."""
+    august.publish("2019-08")
+
+    for rules in (
+        {"call_window": "10:00-19:00", "call_window_applies": "always"},
+        {"working_days": "mon-fri", "holidays": "RU", "days_off": ["2020-06-24"], "days_on": ["2021-02-20"]},
+        {"regulation": {"1h": [0, 2], "3d": [24, 72], "2w": [168, 336]}, "reminders": {}, "completion": "20m"},
+        {"drain_per_hour": 3, "duplicate_days": 7, "automatic_attempts": 1, "alerts": {"welcome": "1h"}},
+    ):
+        august.programme(rules=[{"from": "2019-08"} | rules])
+        assert august.rank("2019-08")["version"] == 1, rules
+        assert august.publish("2019-08")["version"] == 1, rules
+
+
 def test_rules_of_later_months_never_rewrite_the_past_D5(august: Play) -> None:
     august.rank("2019-08")
 
