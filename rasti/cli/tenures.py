@@ -58,7 +58,10 @@ def _draw_activation(console: Any, activation: "Activation") -> None:
     else:
         text = _("{holder} holds the leads of {month}.")
         console.print(text.format(holder=activation.holder, month=activation.lead_month))
-    if not activation.activated_now:
+    if activation.version_taken is not None:
+        text = _("The holder stays; later fallbacks go by version {version}.")
+        console.print(text.format(version=activation.version_taken))
+    elif not activation.activated_now:
         console.print(_("Nothing changed: the month is activated already."))
     if activation.skipped:
         rows = [(skip.partner, _(skip.reason.value)) for skip in activation.skipped]

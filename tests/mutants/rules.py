@@ -131,6 +131,13 @@ RULES = [
     ),
     RuleMutant(
         "D9",
+        "rasti/ledger/tenure_walk.py",
+        "    tenure.ranking_id, tenure.place = ranking.id, found.place\n",
+        "",
+        f"{PROGRAMME}/test_switches.py::test_a_switch_that_finds_the_present_holder_takes_the_new_version_D9",
+    ),
+    RuleMutant(
+        "D9",
         "rasti/rules/fallback.py",
         "if place <= below:",
         "if False:",
