@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 
 from rasti.errors import Reason, WrongValue
 from rasti.rules.month import FIRST_YEAR, LAST_YEAR
@@ -49,11 +50,11 @@ def parse_days(value: object) -> tuple[date, ...]:
     """A list of days as YAML gives it, dates or texts, in order. Raises WrongValue."""
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise WrongValue(Reason("a list of days is written [2020-06-24, 2020-07-01]"))
-    days = [_day(item) for item in value]
-    twice = next((day for day in days if days.count(day) > 1), None)
+    days = sorted(map(_day, value))
+    twice = next((day for day, after in pairwise(days) if day == after), None)
     if twice is not None:
         raise WrongValue(Reason("{day} stands there twice", day=twice))
-    return tuple(sorted(days))
+    return tuple(days)
 
 
 def _day(item: object) -> date:

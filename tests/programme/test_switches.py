@@ -21,9 +21,9 @@ def test_a_switch_walks_the_new_version_and_leaves_open_attempts_where_they_are_
 
 
 def test_a_switch_needs_a_reason_D9(september: Play) -> None:
-    with september.refusal(statuses=(1, 2)):
+    with september.refusal("--reason", statuses=(2,)):
         september.activate("2019-08", "--switch")
-    with september.refusal(statuses=(1, 2)):
+    with september.refusal("--reason", statuses=(2,)):
         september.do("tenure", "switch", "BETA")
 
 

@@ -254,7 +254,9 @@ def test_ingest_closes_a_month_for_its_issuer_D6(august: Play) -> None:
 
 def test_an_incomplete_version_needs_the_reason_of_an_operator_D6(august: Play) -> None:
     august.programme(issuers=["vendor"])
-    with august.refusal(statuses=(1, 2)):
+    with august.refusal("2019-08", "--allow-incomplete"):
+        august.publish("2019-08")
+    with august.refusal("--reason", statuses=(2,)):
         august.publish("2019-08", "--allow-incomplete")
 
     published = august.publish("2019-08", "--allow-incomplete", "--reason", "the distributor is closed for ever")
@@ -291,6 +293,15 @@ def test_a_named_version_keeps_the_completeness_it_was_ranked_with_D6(august: Pl
         august.publish("2019-08", "--version", "1")
 
     assert august.publish("2019-08")["version"] == 2
+
+
+def test_a_named_version_that_was_complete_is_published_also_when_the_month_no_longer_is_D6(august: Play) -> None:
+    assert august.rank("2019-08")["complete"] is True
+    august.ingest(register(row("bad", "BETA", "2019-08-10", "12.345")))
+    with august.refusal("2019-08"):
+        august.publish("2019-08")
+
+    assert august.publish("2019-08", "--version", "1")["version"] == 1
 
 
 def test_closing_a_month_twice_changes_nothing_D6(august: Play) -> None:
