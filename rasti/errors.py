@@ -57,6 +57,14 @@ class Reason:
         return self.text()
 
 
+class WrongValue(ValueError):
+    """What a validator says of a value, in any language."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 def marked(message: str) -> str:
     """A message that is translated where it is shown; the catalogue finds it by this name."""
     return message

@@ -13,11 +13,11 @@ from rasti.cli.context import (
     JsonOption,
     MonthArgument,
     ReasonOption,
-    check_reason,
     draw_table,
     emit,
     ledger,
     parse_month,
+    parse_reason,
 )
 from rasti.i18n import _
 
@@ -145,7 +145,7 @@ def quarantine_resolve(
     from rasti.ledger.months import resolve_quarantined
 
     with ledger(ctx) as book:
-        resolve_quarantined(book, row, reason=check_reason(reason))
+        resolve_quarantined(book, row, reason=reason)
     text = _("Row {row} has left the quarantine.")
     emit(json, {"id": row, "resolved": True}, lambda console: console.print(text.format(row=row)))
 
@@ -202,6 +202,8 @@ def publish(
 ) -> None:
     from rasti.ledger.rankings import publish as publish_month
 
+    if allow_incomplete:
+        reason = parse_reason(reason)
     with ledger(ctx) as book:
         view = publish_month(book, month, version=version, allow_incomplete=allow_incomplete, reason=reason)
     emit(json, view.as_json(), lambda console: _draw_publication(console, view))

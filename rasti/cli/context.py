@@ -61,6 +61,13 @@ def parse_month(text: str) -> "Month":
         raise typer.BadParameter(error.text(_)) from error
 
 
+def parse_reason(text: str | None) -> str:
+    """A reason that a person can read later. Raises typer.BadParameter: exit status 2."""
+    if text is None or not text.strip():
+        raise typer.BadParameter(_("A reason is needed: --reason TEXT."), param_hint="--reason")
+    return text.strip()
+
+
 MonthArgument = Annotated[
     Any,
     typer.Argument(
@@ -68,16 +75,12 @@ MonthArgument = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help=_("Print JSON on stdout and nothing else."))]
-ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help=_("Why; stored in the audit trail."))]
+ReasonOption = Annotated[
+    str,
+    typer.Option("--reason", parser=parse_reason, metavar="TEXT", help=_("Why; stored in the audit trail.")),
+]
 LeadArgument = Annotated[int, typer.Argument(metavar="ID", help=_("The lead's id."), min=1, max=GREATEST_ID)]
 PartnerArgument = Annotated[str, typer.Argument(metavar="PARTNER", help=_("The partner's code."))]
-
-
-def check_reason(reason: str | None) -> str:
-    """A reason a person can read later. Raises Refused: it is blank."""
-    if reason is None or not reason.strip():
-        raise Refused("A reason is needed: --reason TEXT.")
-    return reason.strip()
 
 
 @contextmanager

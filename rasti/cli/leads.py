@@ -14,7 +14,6 @@ from rasti.cli.context import (
     LeadArgument,
     PartnerArgument,
     ReasonOption,
-    check_reason,
     draw_table,
     emit,
     ledger,
@@ -131,7 +130,7 @@ def assign(
     from rasti.ledger.desk import assign_lead
 
     with ledger(ctx) as book:
-        assigned = assign_lead(book, id, partner, reason=check_reason(reason))
+        assigned = assign_lead(book, id, partner, reason=reason)
     text = _("Lead {lead} is assigned to {partner}.") if assigned else _("Lead {lead} is with {partner} already.")
     result = {"lead": id, "partner": partner, "assigned": assigned}
     emit(json, result, lambda console: console.print(text.format(**result)))
@@ -141,7 +140,7 @@ def close(ctx: typer.Context, id: LeadArgument, reason: ReasonOption, json: Json
     from rasti.ledger.desk import close_lead
 
     with ledger(ctx) as book:
-        closed = close_lead(book, id, reason=check_reason(reason))
+        closed = close_lead(book, id, reason=reason)
     text = _("Lead {lead} is closed.") if closed else _("Lead {lead} was closed already.")
     emit(json, {"lead": id, "closed": closed}, lambda console: console.print(text.format(lead=id)))
 
@@ -196,7 +195,7 @@ def record(
     from rasti.rules.kinds import CheckpointKind
 
     with ledger(ctx) as book:
-        recorded = record_violation(book, lead, CheckpointKind(checkpoint.value), reason=check_reason(reason))
+        recorded = record_violation(book, lead, CheckpointKind(checkpoint.value), reason=reason)
     result = {"violation": recorded.violation_id, "lead": lead, "recorded": recorded.recorded_now}
     text = (
         _("Violation {violation} is recorded.")
@@ -217,7 +216,7 @@ def reverse(
     from rasti.ledger.violations import reverse_violation
 
     with ledger(ctx) as book:
-        reversed_ = reverse_violation(book, violation, reason=check_reason(reason))
+        reversed_ = reverse_violation(book, violation, reason=reason)
     result = {"violation": violation, "reversed": reversed_}
     text = _("Violation {violation} is reversed.") if reversed_ else _("Violation {violation} was reversed already.")
     emit(json, result, lambda console: console.print(text.format(**result)))

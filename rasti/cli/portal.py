@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rasti.cli.context import JsonOption, ReasonOption, check_reason, draw_table, emit, ledger, local_time
+from rasti.cli.context import JsonOption, ReasonOption, draw_table, emit, ledger, local_time
 from rasti.i18n import _
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def disable(ctx: typer.Context, name: NameArgument, reason: ReasonOption, json: 
     from rasti.ledger.operators import disable_operator
 
     with ledger(ctx) as book:
-        disabled = disable_operator(book, name, reason=check_reason(reason))
+        disabled = disable_operator(book, name, reason=reason)
     text = _("Operator {name} is disabled.") if disabled else _("Operator {name} was disabled already.")
     emit(json, {"operator": name, "disabled": disabled}, lambda console: console.print(text.format(name=name)))
 

@@ -9,11 +9,11 @@ from rasti.cli.context import (
     MonthArgument,
     PartnerArgument,
     ReasonOption,
-    check_reason,
     draw_table,
     emit,
     ledger,
     local_time,
+    parse_reason,
 )
 from rasti.i18n import _
 
@@ -46,6 +46,8 @@ def activate(
     from rasti.ledger.handover import hand_over_waiting
     from rasti.ledger.tenures import activate as activate_month
 
+    if switch:
+        reason = parse_reason(reason)
     with ledger(ctx) as book:
         activation = activate_month(book, month, switch=switch, reason=reason)
         hand_over_waiting(book)
@@ -58,7 +60,10 @@ def _draw_activation(console: Any, activation: "Activation") -> None:
     else:
         text = _("{holder} holds the leads of {month}.")
         console.print(text.format(holder=activation.holder, month=activation.lead_month))
-    if not activation.activated_now:
+    if activation.version_taken is not None:
+        text = _("The holder stays; later fallbacks go by version {version}.")
+        console.print(text.format(version=activation.version_taken))
+    elif not activation.activated_now:
         console.print(_("Nothing changed: the month is activated already."))
     if activation.skipped:
         rows = [(skip.partner, _(skip.reason.value)) for skip in activation.skipped]
@@ -71,7 +76,7 @@ def decline(
     from rasti.ledger.tenures import decline as decline_month
 
     with ledger(ctx) as book:
-        holder = decline_month(book, month, partner, reason=check_reason(reason))
+        holder = decline_month(book, month, partner, reason=reason)
         _drain(book)
     _tell_holder(json, holder)
 
@@ -80,7 +85,7 @@ def switch(ctx: typer.Context, partner: PartnerArgument, reason: ReasonOption, j
     from rasti.ledger.tenures import switch_holder
 
     with ledger(ctx) as book:
-        switch_holder(book, partner, reason=check_reason(reason))
+        switch_holder(book, partner, reason=reason)
         _drain(book)
     _tell_holder(json, partner)
 
@@ -89,7 +94,7 @@ def suspend(ctx: typer.Context, code: PartnerArgument, reason: ReasonOption, jso
     from rasti.ledger.tenures import suspend as suspend_partner
 
     with ledger(ctx) as book:
-        holder = suspend_partner(book, code, reason=check_reason(reason))
+        holder = suspend_partner(book, code, reason=reason)
         _drain(book)
     _tell_holder(json, holder)
 
@@ -98,7 +103,7 @@ def resume(ctx: typer.Context, code: PartnerArgument, reason: ReasonOption, json
     from rasti.ledger.tenures import resume as resume_partner
 
     with ledger(ctx) as book:
-        resumed = resume_partner(book, code, reason=check_reason(reason))
+        resumed = resume_partner(book, code, reason=reason)
     text = _("{partner} takes part again.") if resumed else _("{partner} was not suspended: nothing changed.")
     emit(json, {"partner": code, "resumed": resumed}, lambda console: console.print(text.format(partner=code)))
 

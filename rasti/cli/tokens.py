@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from rasti.cli.context import JsonOption, ReasonOption, check_reason, draw_table, emit, ledger, local_time
+from rasti.cli.context import JsonOption, ReasonOption, draw_table, emit, ledger, local_time
 from rasti.i18n import _
 from rasti.rules.kinds import TokenScope
 
@@ -71,6 +71,6 @@ def revoke(ctx: typer.Context, name: NameArgument, reason: ReasonOption, json: J
     from rasti.ledger.tokens import revoke_token
 
     with ledger(ctx) as book:
-        revoked = revoke_token(book, name, reason=check_reason(reason))
+        revoked = revoke_token(book, name, reason=reason)
     text = _("Token {name} is revoked.") if revoked else _("Token {name} was revoked already.")
     emit(json, {"name": name, "revoked": revoked}, lambda console: console.print(text.format(name=name)))

@@ -21,6 +21,14 @@ class _NoSecondKey(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _as_text(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
+# YAML makes dates of some texts and fails at 2020-02-30 without naming the key: a day stays the text that it is.
+_NoSecondKey.add_constructor("tag:yaml.org,2002:timestamp", _as_text)
+
+
 def load_programme(path: Path) -> Programme:
     """The programme in a file. Raises NotFound, BadInput that names the line or the key."""
     try:

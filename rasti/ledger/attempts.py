@@ -135,7 +135,7 @@ def receive_within(tx: Tx, attempt_id: int) -> None:
                     MessageKind.REMINDER,
                     f"{checkpoint.id}",
                     partner_code=attempt.partner_code,
-                    not_before=checkpoint.due_at - rules.reminders[checkpoint.kind],
+                    not_before=max(checkpoint.opens_at, checkpoint.due_at - rules.reminders[checkpoint.kind]),
                     **ids,
                     **about,
                 )

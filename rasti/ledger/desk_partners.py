@@ -1,6 +1,7 @@
 """Partners as an operator looks for them, and everything about one of them. Reading only."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -56,6 +57,7 @@ class PartnerRow:
 
     partner: Partner
     holds: bool
+    ready: bool  # the regulation is accepted, not only from a later day on (R9)
     in_hand: int
     wrong_contacts: int
     violations: int
@@ -90,7 +92,7 @@ def find_partners(book: Book, query: PartnerQuery) -> PartnerPage:
     with book.read() as tx:
         tenure = open_tenure(tx)
         holder = tenure.partner_code if tenure else None
-        where = _where(query, holder)
+        where = _where(query, holder, _today(tx))
         total = tx.session.execute(select(func.count()).select_from(Partner).where(*where)).scalar_one()
         pages = max(1, -(-total // PAGE))
         page = min(max(1, query.page), pages)
@@ -104,7 +106,11 @@ def find_partners(book: Book, query: PartnerQuery) -> PartnerPage:
         return PartnerPage(_rows(tx, partners, holder), total, page, pages)
 
 
-def _where(query: PartnerQuery, holder: str | None) -> list[Any]:
+def _today(tx: Tx) -> date:
+    return tx.now.astimezone(tx.programme.zone).date()
+
+
+def _where(query: PartnerQuery, holder: str | None, today: date) -> list[Any]:
     where: list[Any] = []
     text = query.text.strip()
     if text:
@@ -115,9 +121,9 @@ def _where(query: PartnerQuery, holder: str | None) -> list[Any]:
     accepted, suspended = col(Partner.regulation_accepted_on), col(Partner.suspended_at)
     match query.standing:
         case Standing.READY:
-            where += [accepted.is_not(None), suspended.is_(None)]
+            where += [accepted <= today, suspended.is_(None)]
         case Standing.NOT_READY:
-            where.append(accepted.is_(None))
+            where.append(or_(accepted.is_(None), accepted > today))
         case Standing.SUSPENDED:
             where.append(suspended.is_not(None))
         case Standing.HOLDS:
@@ -142,10 +148,12 @@ def _rows(tx: Tx, partners: list[Partner], holder: str | None) -> list[PartnerRo
         .where(col(Violation.partner_code).in_(codes), col(Violation.reversed_at).is_(None))
         .group_by(col(Violation.partner_code)),
     )
+    today = _today(tx)
     return [
         PartnerRow(
             partner,
             partner.code == holder,
+            partner.regulation_accepted_on is not None and partner.regulation_accepted_on <= today,
             in_hand.get(partner.code, 0),
             wrong.get(partner.code, 0),
             violations.get(partner.code, 0),

@@ -106,7 +106,7 @@ def _offers(tx: Tx, partner: str, tenure: Tenure | None) -> list[Offer]:
     held = tenure if tenure is not None and tenure.partner_code == partner else None
     declined = set(tx.all(select(col(Decline.lead_month)).where(col(Decline.partner_code) == partner)))
     offers = []
-    for month, (ranking_id, activated) in _rankings_of(tx, this_month.previous).items():
+    for month, (ranking_id, activated) in _rankings_of(tx, this_month.previous, tenure).items():
         place = _place(tx, ranking_id, partner)
         holds = held is not None and held.lead_month == month.next
         if holds and held is not None:
@@ -121,9 +121,10 @@ def _offers(tx: Tx, partner: str, tenure: Tenure | None) -> list[Offer]:
     return sorted(offers, key=lambda offer: offer.month, reverse=True)
 
 
-def _rankings_of(tx: Tx, since: Month) -> dict[Month, tuple[int, bool]]:
+def _rankings_of(tx: Tx, since: Month, tenure: Tenure | None) -> dict[Month, tuple[int, bool]]:
     """The version by which the leads of a reporting month are given, and whether that month is activated (D5): a
-    correction published later changes nothing of it. Before that, the public version."""
+    correction published later changes nothing of it, unless the open tenure took it (D9). Before that, the public
+    version."""
     last = select(func.max(col(Publication.id))).where(col(Publication.month) >= since).group_by(col(Publication.month))
     published = tx.session.execute(
         select(col(Publication.month), col(Publication.ranking_id)).where(col(Publication.id).in_(last))
@@ -132,7 +133,10 @@ def _rankings_of(tx: Tx, since: Month) -> dict[Month, tuple[int, bool]]:
     walks = tx.session.execute(
         select(col(Walk.lead_month), col(Walk.ranking_id)).where(col(Walk.lead_month) > since).order_by(col(Walk.id))
     )
-    return found | {lead_month.previous: (ranking_id, True) for lead_month, ranking_id in walks}
+    found |= {lead_month.previous: (ranking_id, True) for lead_month, ranking_id in walks}
+    if tenure is not None and tenure.lead_month > since:
+        found[tenure.lead_month.previous] = tenure.ranking_id, True
+    return found
 
 
 def _place(tx: Tx, ranking_id: int, partner: str) -> int | None:

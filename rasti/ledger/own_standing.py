@@ -12,7 +12,7 @@ from models import Invoice, InvoiceLine, InvoiceRevision, Publication, Ranking, 
 from rasti.errors import NotFound
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.rankings import published_ranking
-from rasti.ledger.versions import entries_of
+from rasti.ledger.versions import entries_of, rules_differ
 from rasti.rules.difference import Move, moves
 from rasti.rules.kinds import InvoiceStatus
 from rasti.rules.month import Month
@@ -147,8 +147,7 @@ def _changes(tx: Tx, month: Month, partner: str) -> list[Change]:
     ).all()
     changes = []
     for (_earlier, old), (publication, new) in pairwise(rows):
-        rules_changed = old.rules_digest != new.rules_digest
-        moved = moves(entries_of(tx, old.id), entries_of(tx, new.id), rules_changed=rules_changed)
+        moved = moves(entries_of(tx, old.id), entries_of(tx, new.id), rules_changed=rules_differ(old, new))
         own = next((move for move in moved if move.partner == partner), None)
         changes.append(Change(old.version, new.version, publication.published_at, own))
     return changes[::-1]

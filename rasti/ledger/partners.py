@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, insert, or_, update
+from sqlalchemy import ColumnElement, bindparam, case, insert, or_, update
 from sqlmodel import col, select
 
 from models import Partner
@@ -42,7 +42,7 @@ class Acceptance:
 
 
 def import_partners(book: Book, path: Path) -> ImportReport:
-    """Add and change the partners of a list; nobody is removed, no acceptance is revoked by a blank date.
+    """Add and change the partners of a list; nobody is removed, no acceptance is revoked or moved to a later day.
 
     Raises NotFound, BadInput: one bad row refuses the whole file.
     """
@@ -79,26 +79,29 @@ def import_within(tx: Tx, partners: Iterable[ListedPartner]) -> ImportReport:
 def accept_regulation(book: Book, code: str, *, reason: str | None = None, version: str | None = None) -> Acceptance:
     """Note that a partner is ready to follow the regulation from today on (R9).
 
-    `version`: what the partner has read; another than the accepted one is accepted anew. Accepted before: nothing
-    changes. Raises NotFound, Refused: the regulation is another than the one that was read.
+    `version`: what the partner has read; another than the accepted one is accepted anew. The day of acceptance never
+    moves later: today is set where there is none, or a later one. Accepted before: nothing changes.
+    Raises NotFound, Refused: the regulation is another than the one that was read.
     """
     with book.write() as tx:
         tx.lock(Lock.BILLING)
         today = tx.now.astimezone(tx.programme.zone).date()
         if version is not None and version != regulation_in_force(tx).regulation_version:
             raise Refused("The regulation has changed meanwhile: read it again, then accept it.")
-        fresh: ColumnElement[bool] = col(Partner.regulation_accepted_on).is_(None)
-        values: dict[str, Any] = {"regulation_accepted_on": today}
+        accepted_on = col(Partner.regulation_accepted_on)
+        not_before_today = or_(accepted_on.is_(None), accepted_on > today)
+        fresh: ColumnElement[bool] = not_before_today
+        values: dict[str, Any] = {"regulation_accepted_on": case((not_before_today, today), else_=accepted_on)}
         if version is not None:
             fresh = or_(fresh, col(Partner.regulation_version).is_distinct_from(version))
             values["regulation_version"] = version
-        accepted_now = tx.session.execute(
-            update(Partner).where(col(Partner.code) == code, fresh).values(values).returning(col(Partner.code))
+        since = tx.session.execute(
+            update(Partner).where(col(Partner.code) == code, fresh).values(values).returning(accepted_on)
         ).scalar_one_or_none()
-        if accepted_now is not None:
-            about: dict[str, Any] = {"accepted_on": today.isoformat(), "version": version, "reason": reason}
+        if since is not None:
+            about: dict[str, Any] = {"accepted_on": since.isoformat(), "version": version, "reason": reason}
             tx.audit(Event.PARTNER_ACCEPTED, partner_code=code, **about)
-            return Acceptance(code, today, accepted_now=True)
+            return Acceptance(code, since, accepted_now=True)
         partner = tx.session.get(Partner, code)
         if partner is None or partner.regulation_accepted_on is None:
             raise NotFound("There is no partner {code} in the partner list.", code=code)
@@ -111,15 +114,14 @@ def regulation_in_force(tx: Tx) -> Rules:
 
 
 def _values(partner: ListedPartner, known: Partner | None = None) -> dict[str, object]:
-    accepted_on = partner.regulation_accepted_on
-    if accepted_on is None and known is not None:
-        accepted_on = known.regulation_accepted_on
+    days = [row.regulation_accepted_on for row in (partner, known) if row is not None]
     return {
         "code": partner.code,
         "name": partner.name,
         "email": partner.email,
         "city": partner.city,
-        "regulation_accepted_on": accepted_on,
+        # Of two days the earlier one: an import revokes no acceptance, and moves none later (R9).
+        "regulation_accepted_on": min((day for day in days if day is not None), default=None),
     }
 
 

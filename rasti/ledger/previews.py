@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlmodel import col, select
 
-from models import QuarantinedRow
+from models import QuarantinedRow, Ranking
 from rasti.clients.partner_list import read_partner_list
 from rasti.clients.register import Register, read_register
 from rasti.errors import Refused
@@ -16,7 +16,7 @@ from rasti.ledger.invoices import stored_invoices
 from rasti.ledger.partners import ImportReport, import_within
 from rasti.ledger.ranking_facts import read_facts
 from rasti.ledger.rankings import published_ranking
-from rasti.ledger.versions import entries_of, find_or_compute
+from rasti.ledger.versions import entries_of, find_or_compute, rules_differ
 from rasti.rules.difference import Move, moves
 from rasti.rules.month import Month
 
@@ -92,6 +92,6 @@ def _preview(tx: Tx, month: Month) -> MonthPreview:
     view = find_or_compute(tx, month)
     if public is None:
         return MonthPreview(month, None, view.complete, [])
-    rules_changed = public.rules_digest != tx.programme.rules_for(month).digest
+    rules_changed = rules_differ(public, tx.session.get_one(Ranking, view.ranking_id))
     moved = moves(entries_of(tx, public.id), view.entries, rules_changed=rules_changed)
     return MonthPreview(month, public.version, view.complete, moved)

@@ -41,7 +41,7 @@ class Facts:
         )
         return {
             "invoices": self.invoices,
-            "rules": self.rules.digest,
+            "rules": self.rules.ranking_digest,
             "partners": _digest(states),
             "holders": _digest(self.eligibility.holders),
             "completeness": _digest(json.dumps(item, sort_keys=True) for item in self.missing),

@@ -11,7 +11,15 @@ from models import Message, Partner, Publication, Ranking
 from rasti.errors import Refused
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.ledger.months import describe_missing, note_incomplete
-from rasti.ledger.versions import RankingView, decimal_text, entries_of, find_or_compute, find_version, view_of
+from rasti.ledger.versions import (
+    RankingView,
+    decimal_text,
+    entries_of,
+    find_or_compute,
+    find_version,
+    rules_differ,
+    view_of,
+)
 from rasti.rules.difference import Move, moves
 from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
 from rasti.rules.month import Month
@@ -140,8 +148,12 @@ def difference(book: Book, month: Month, before: int, after: int) -> Difference:
     """Who moved between two versions, because of what (D5). Raises NotFound."""
     with book.read() as tx:
         old, new = find_version(tx, month, before), find_version(tx, month, after)
-        inputs = [name for name in new.inputs if new.inputs[name] != old.inputs.get(name)]
-        rules_changed = old.rules_digest != new.rules_digest
+        rules_changed = rules_differ(old, new)
+        inputs = [
+            name
+            for name in new.inputs
+            if (rules_changed if name == "rules" else new.inputs[name] != old.inputs.get(name))
+        ]
         moved = moves(entries_of(tx, old.id), entries_of(tx, new.id), rules_changed=rules_changed)
         return Difference(month, before, after, moved, inputs)
 

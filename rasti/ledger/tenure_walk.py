@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func
 from sqlmodel import col, or_, select
 
-from models import Attempt, Decline, Partner, RankingEntry, Tenure, Violation, Walk
+from models import Attempt, Decline, Partner, Ranking, RankingEntry, Tenure, Violation, Walk
 from rasti.errors import NotFound
 from rasti.ledger.book import Tx
 from rasti.rules.fallback import Skip, WalkResult, walk_down
@@ -72,6 +72,25 @@ def start_tenure(tx: Tx, partner_code: str, lead_month: Month, ranking_id: int, 
     )
     tx.send(MessageKind.TENURE_STARTED, f"{tenure.id}", partner_code=partner_code, tenure=tenure.id)
     return tenure
+
+
+def take_version(tx: Tx, tenure: Tenure, ranking: Ranking, found: WalkResult, *, reason: str | None) -> bool:
+    """An open tenure goes on by another version, in which its holder came out too (D9). False: it has that one."""
+    if tenure.ranking_id == ranking.id:
+        return False
+    tenure.ranking_id, tenure.place = ranking.id, found.place
+    tx.session.flush()
+    tx.audit(
+        Event.TENURE_VERSION_TAKEN,
+        partner_code=tenure.partner_code,
+        tenure=tenure.id,
+        ranking=ranking.id,
+        version=ranking.version,
+        place=found.place,
+        skipped=[{"partner": skip.partner, "reason": skip.reason.value} for skip in found.skipped],
+        reason=reason,
+    )
+    return True
 
 
 def find_holder(tx: Tx, lead_month: Month, ranking_id: int, *, below: int) -> WalkResult:

@@ -18,6 +18,7 @@ from rasti.ledger.tenure_walk import (
     record_walk,
     skips_of,
     start_tenure,
+    take_version,
     tell_nobody_holds,
 )
 from rasti.rules.fallback import Skip, WalkResult
@@ -34,6 +35,7 @@ class Activation:
     holder: str | None
     skipped: tuple[Skip, ...]
     activated_now: bool
+    version_taken: int | None = None  # the present holder stays; later fallbacks go by this version
 
     def as_json(self) -> dict[str, object]:
         """The JSON of `rasti activate`."""
@@ -48,7 +50,8 @@ class Activation:
 def activate(book: Book, month: Month, *, switch: bool = False, reason: str | None = None) -> Activation:
     """Give the leads of the month after `month` to the winner, or the next who can take them (R8, D9).
 
-    Done before, it changes nothing, unless `switch` (with a reason) walks the published version anew.
+    Done before, it changes nothing, unless `switch` (with a reason) walks the published version anew; if that finds the
+    present holder, their tenure goes on, and later fallbacks go by the new version.
     Raises Refused: the month cannot be ranked, is not published, or its lead month is past.
     """
     if switch and not (reason and reason.strip()):
@@ -69,8 +72,10 @@ def activate(book: Book, month: Month, *, switch: bool = False, reason: str | No
         if walked is not None and not switch:
             return Activation(month, lead_month, holder, skips_of(_last_walk(tx, lead_month, from_top=True)), False)
         found = find_holder(tx, lead_month, ranking.id, below=0)
-        if holder is not None and found.partner == holder:
-            return Activation(month, lead_month, holder, found.skipped, False)
+        if tenure is not None and holder is not None and found.partner == holder:
+            taken = take_version(tx, tenure, ranking, found, reason=reason)
+            version = ranking.version if taken else None
+            return Activation(month, lead_month, holder, found.skipped, False, version_taken=version)
         if tenure is not None:
             end_tenure(tx, tenure, TenureEnd.SWITCHED if walked else TenureEnd.NEXT_MONTH)
         record_walk(tx, lead_month, ranking.id, found, cause="switch" if walked else "activate", reason=reason)

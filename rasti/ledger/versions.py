@@ -13,7 +13,7 @@ from models.bulk import insert_rows
 from rasti.errors import NotFound
 from rasti.garbage import garbage_left_alone
 from rasti.ledger.book import Tx
-from rasti.ledger.ranking_facts import read_facts
+from rasti.ledger.ranking_facts import Facts, read_facts
 from rasti.rules.kinds import Event
 from rasti.rules.month import Month
 from rasti.rules.ranking import Standing, rank_partners
@@ -67,6 +67,11 @@ def find_or_compute(tx: Tx, month: Month, progress: Progress | None = None) -> R
     if found is not None:
         return view_of(tx, found)
     entries = rank_partners(facts.bills, facts.eligibility, facts.rules)
+    former = _with_former_identity(tx, month, facts, entries)
+    if former is not None:
+        former.digest, former.inputs = facts.digest, facts.parts
+        tx.session.flush()
+        return view_of(tx, former)
     last = tx.session.execute(select(func.max(col(Ranking.version))).where(col(Ranking.month) == month)).scalar_one()
     ranking = Ranking(
         month=month,
@@ -95,6 +100,35 @@ def find_or_compute(tx: Tx, month: Month, progress: Progress | None = None) -> R
     return RankingView(
         ranking.id, month, ranking.version, ranking.complete, ranking.missing, entries, computed_now=True
     )
+
+
+def _with_former_identity(tx: Tx, month: Month, facts: Facts, entries: list[Standing]) -> Ranking | None:
+    """The version of these facts, if it was ranked while all rules were part of its identity (docs/decisions/0023).
+
+    Which of those rules ranking read cannot be told from their digest; the same entries from the same invoices,
+    partners and holders are the same version. Of several the one of the same rules, else the newest.
+    """
+    stored = select(Ranking).where(col(Ranking.month) == month).order_by(col(Ranking.version).desc())
+    others = {name: digest for name, digest in facts.parts.items() if name != "rules"}
+    found = [
+        ranking
+        for ranking in tx.all(stored)
+        if _has_former_identity(ranking)
+        and others.items() <= ranking.inputs.items()
+        and entries_of(tx, ranking.id) == entries
+    ]
+    return next((ranking for ranking in found if ranking.rules_digest == facts.rules.digest), next(iter(found), None))
+
+
+def _has_former_identity(ranking: Ranking) -> bool:
+    return ranking.inputs.get("rules") == ranking.rules_digest
+
+
+def rules_differ(old: Ranking, new: Ranking) -> bool:
+    """Whether two versions were ranked by different rules; of a former identity all rules count (D5)."""
+    if _has_former_identity(old) or _has_former_identity(new):
+        return old.rules_digest != new.rules_digest
+    return old.inputs.get("rules") != new.inputs.get("rules")
 
 
 def _store_entries(tx: Tx, ranking_id: int, entries: list[Standing]) -> None:

@@ -1,7 +1,7 @@
 """Makes pages: a template, the visitor's language, and how numbers and times are written in it."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -71,6 +71,10 @@ class Writing:
     def day(self, value: datetime) -> str:
         """2 September 2019."""
         return format_date(value.astimezone(self.programme.zone), format="long", locale=self.language)
+
+    def dates(self, days: Iterable[date]) -> str:
+        """Calendar days, one after another."""
+        return ", ".join(map(self.date, days))
 
     def date(self, value: date) -> str:
         """A calendar day: 02.09.2019."""

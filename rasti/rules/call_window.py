@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from rasti.rules.programme import Rules
+from rasti.rules.working_days import EVERY_DAY, WorkingDays
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,12 @@ class CallWindow:
     zone: ZoneInfo
     start: time
     end: time
-    weekends_off: bool = False
-    holidays: str | None = None  # country code
+    days: WorkingDays = EVERY_DAY
 
     @classmethod
     def of(cls, rules: Rules, zone: ZoneInfo) -> "CallWindow":
         start, end = rules.call_window
-        return cls(zone, start, end, rules.working_days == "mon-fri", rules.holidays)
+        return cls(zone, start, end, rules.calendar)
 
     def is_open(self, instant: datetime) -> bool:
         """Whether calls may be made at that instant."""
@@ -32,6 +31,11 @@ class CallWindow:
         """The first instant not before `instant` at which the window is open, UTC."""
         start, _end = next(self._spans(instant))
         return max(start, instant.astimezone(UTC))
+
+    def closes_after(self, instant: datetime) -> datetime:
+        """The end of the first open span that ends after `instant`, UTC."""
+        _start, end = next(self._spans(instant))
+        return end
 
     def add(self, instant: datetime, length: timedelta) -> datetime:
         """The instant at which `length` of open time has passed since `instant`, UTC."""
@@ -47,7 +51,7 @@ class CallWindow:
         """The open spans that end after `instant`, in order, UTC."""
         day = instant.astimezone(self.zone).date()
         while True:
-            if self._is_worked(day):
+            if self.days.is_worked(day):
                 start = datetime.combine(day, self.start, self.zone).astimezone(UTC)
                 last = (day + timedelta(days=1), time.min) if self.end == time.max else (day, self.end)
                 end = datetime.combine(*last, self.zone).astimezone(UTC)
@@ -55,15 +59,3 @@ class CallWindow:
                 if end > max(start, instant):
                     yield start, end
             day += timedelta(days=1)
-
-    def _is_worked(self, day: date) -> bool:
-        if self.weekends_off and day.weekday() >= 5:
-            return False
-        return self.holidays is None or day not in _holidays(self.holidays, day.year)
-
-
-@lru_cache(maxsize=64)
-def _holidays(country: str, year: int) -> frozenset[date]:
-    from holidays import country_holidays  # slow to import, needed only where holidays are set
-
-    return frozenset(country_holidays(country, years=year))

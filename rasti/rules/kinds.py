@@ -246,6 +246,7 @@ class Event(StrEnum):
     RUN_REQUESTED = "run.requested"
     TENURE_STARTED = "tenure.started"
     TENURE_ENDED = "tenure.ended"
+    TENURE_VERSION_TAKEN = "tenure.version_taken"
     LEADS_EXHAUSTED = "leads.exhausted"
     LEAD_ARRIVED = "lead.arrived"
     LEAD_ATTACHED = "lead.attached"

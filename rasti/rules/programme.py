@@ -1,19 +1,30 @@
 """The programme's rules as data: `programme.yaml`, validated (R6, D4, D6)."""
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from rasti.errors import BadInput, Refused
+from rasti.errors import BadInput, Reason, Refused, WrongValue
 from rasti.rules.kinds import CheckpointKind
 from rasti.rules.month import Month
+from rasti.rules.working_days import LONGEST_BREAK, WorkingDays, parse_days
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
@@ -60,6 +71,7 @@ def _window(value: object) -> tuple[time, time]:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 MonthField = Annotated[Month, BeforeValidator(_month)]
 Window = tuple[Duration, Duration]
+Days = Annotated[tuple[date, ...], BeforeValidator(parse_days)]
 
 
 class _Strict(BaseModel):
@@ -101,6 +113,8 @@ class Rules(_Strict):
     call_window_applies: Literal["after_switch", "always"] = "after_switch"
     working_days: Literal["all", "mon-fri"] = "all"
     holidays: str | None = None
+    days_on: Days = ()
+    days_off: Days = ()
     completion: Duration = timedelta(minutes=15)
     no_answer: NoAnswer = NoAnswer()
     automatic_attempts: int = Field(2, ge=1)
@@ -146,10 +160,42 @@ class Rules(_Strict):
             raise ValueError("holidays narrow working_days: mon-fri; with all days worked they have no meaning")
         return self
 
+    @field_validator("days_off")
+    @classmethod
+    def _days_that_end(cls, days_off: tuple[date, ...], info: ValidationInfo) -> tuple[date, ...]:
+        """Needs the fields above it: what is wrong with one of those is said there."""
+        both = next((day for day in info.data.get("days_on", ()) if day in days_off), None)
+        if both is not None:
+            raise WrongValue(Reason("{day} stands in days_on too", day=both))
+        since = _calendar(info.data | {"days_off": days_off}).too_long_a_break()
+        if since is not None:
+            raise WrongValue(
+                Reason("no day is worked in the {days} days from {since} on", days=LONGEST_BREAK, since=since)
+            )
+        return days_off
+
+    @cached_property
+    def calendar(self) -> WorkingDays:
+        """The days on which calls are made (D11)."""
+        return _calendar(self.__dict__)
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of these rules, stored with every ranking."""
-        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()
+        return self._digest_of()
+
+    @cached_property
+    def ranking_digest(self) -> str:
+        """SHA-256 of the rules that a ranking reads, and of no others: part of the identity of a version (D5)."""
+        products = self.counted_products if self.counted_products == "all" else sorted(set(self.counted_products))
+        read = {
+            "growth_decimals": self.growth_decimals,
+            "require_growth": self.require_growth,
+            "minimum_base": f"{self.minimum_base.normalize():f}",  # 0 and 0.00 are one base
+            "counted_products": products,
+            "support_kit": self.support_kit,
+        }
+        return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def regulation_version(self) -> str:
@@ -160,10 +206,28 @@ class Rules(_Strict):
             "call_window_applies",
             "working_days",
             "holidays",
+            "days_on",
+            "days_off",
             "completion",
             "no_answer",
         }
-        return hashlib.sha256(self.model_dump_json(include=terms).encode()).hexdigest()[:12]
+        return self._digest_of(terms)[:12]
+
+    def _digest_of(self, keys: set[str] | None = None) -> str:
+        """Empty lists of days are left out: rules of before there were such lists keep their digests."""
+        empty = {name for name in ("days_on", "days_off") if not getattr(self, name)}
+        text = self.model_dump_json(include=keys, exclude=empty, by_alias=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _calendar(rules: Mapping[str, Any]) -> WorkingDays:
+    """The calendar of rules, also of those that are still being read."""
+    return WorkingDays(
+        rules.get("working_days") == "mon-fri",
+        rules.get("holidays"),
+        frozenset(rules.get("days_off", ())),
+        frozenset(rules.get("days_on", ())),
+    )
 
 
 class Programme(_Strict):
@@ -247,11 +311,21 @@ def parse_programme(data: object, *, source: str) -> Programme:
         return Programme.model_validate(dict(data))
     except ValidationError as error:
         first: Any = error.errors()[0]
+        cause = first.get("ctx", {}).get("error")
         raise BadInput(
             "{source}: {key}: {why} (it is {value!r}).",
             field=".".join(map(str, first["loc"])),
             source=source,
             key=".".join(map(str, first["loc"])) or "programme",
-            why=first["msg"].removeprefix("Value error, "),
-            value=first.get("input") if not isinstance(first.get("input"), Mapping) else "…",
+            why=cause.reason if isinstance(cause, WrongValue) else first["msg"].removeprefix("Value error, "),
+            value=_readable(first.get("input")),
         ) from error
+
+
+def _readable(value: object) -> object:
+    """A value as it stands in the file: no mapping, and days as they are written."""
+    if isinstance(value, Mapping):
+        return "…"
+    if isinstance(value, list | tuple):
+        return [_readable(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value

@@ -4,7 +4,7 @@ A verdict depends on stored facts alone: on time, late, twice or in any order, i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from rasti.rules.call_window import CallWindow
@@ -64,20 +64,29 @@ def checkpoint_windows(
 ) -> list[Window]:
     """The windows of an attempt, in order. One that opens with the clock opens already at reception (D12).
 
-    Hours are elapsed ones, also over a night in which clocks are changed.
+    Hours are elapsed ones, also over a night in which clocks are changed; with `call_window_applies: always` those of
+    the first window are hours in which calls are made, and the later ones give way to it (D11).
     """
     starts_at = starts_at.astimezone(UTC)
-    windows = []
+    windows: list[Window] = []
     for kind, (opens, due) in rules.regulation.items():
-        by_call_hours = kind is CheckpointKind.FIRST_HOUR and rules.call_window_applies == "always"
-        windows.append(
-            Window(
-                kind,
-                opens_at=received_at if not opens else starts_at + opens,
-                due_at=call_window.add(starts_at, due) if by_call_hours else starts_at + due,
-            )
-        )
+        window = Window(kind, received_at if not opens else starts_at + opens, starts_at + due)
+        if rules.call_window_applies == "always":
+            if windows:
+                window = _not_before(windows[-1].due_at, window, call_window)
+            else:
+                window = replace(window, due_at=call_window.add(starts_at, due))
+        windows.append(window)
     return windows
+
+
+def _not_before(due_before: datetime, window: Window, call_window: CallWindow) -> Window:
+    """A later window opens no earlier than the one before it is due. Its own end stays where it is if calls are made
+    then, else it is the end of the next span in which they are (D11)."""
+    opens_at = max(window.opens_at, due_before)
+    stays = window.due_at > opens_at and call_window.is_open(window.due_at)
+    due_at = window.due_at if stays else call_window.closes_after(max(opens_at, window.due_at))
+    return replace(window, opens_at=opens_at, due_at=due_at)
 
 
 def credit(windows: Sequence[Window], contacts: Sequence[ContactFact], rules: Rules) -> dict[CheckpointKind, set[int]]:

@@ -70,7 +70,7 @@ def test_an_operator_is_disabled_with_a_reason(
 ) -> None:
     assert add(monkeypatch) == 0
     assert run(["operator", "disable", "olga"]) == 2
-    assert run(["operator", "disable", "olga", "--reason", " "]) == 1
+    assert run(["operator", "disable", "olga", "--reason", " "]) == 2
     capsys.readouterr()
     assert run(["operator", "disable", "olga", "--reason", "left", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"operator": "olga", "disabled": True}

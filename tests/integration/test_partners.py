@@ -47,6 +47,47 @@ def test_a_shorter_list_removes_nobody_and_a_blank_date_revokes_nothing_R9(book:
     assert _partner(book, "BETA").code == "BETA"
 
 
+@pytest.mark.parametrize(
+    ("known", "listed", "kept"),
+    [
+        ("2019-07-15", "2019-10-01", "2019-07-15"),
+        ("2019-07-15", "2019-07-01", "2019-07-01"),
+        ("2019-07-15", "", "2019-07-15"),
+        ("", "2019-10-01", "2019-10-01"),
+    ],
+)
+def test_an_import_never_moves_an_acceptance_to_a_later_day_R9(
+    book: Book, tmp_path: Path, known: str, listed: str, kept: str
+) -> None:
+    row = "ALFA;Alfa;alfa@partner.example;Moscow;"
+    _import(book, tmp_path, row + known)
+    report = _import(book, tmp_path, row + listed)
+    assert str(_partner(book, "ALFA").regulation_accepted_on) == kept
+    assert report == {"added": 0, "changed": int(kept != known), "unchanged": int(kept == known)}
+
+
+def test_who_accepts_from_a_later_day_on_may_accept_today_R9(book: Book, tmp_path: Path) -> None:
+    book.clock.set("2019-09-03 12:00")  # type: ignore[attr-defined]
+    _import(book, tmp_path, "ALFA;Alfa;alfa@partner.example;Moscow;2019-10-01")
+
+    done = accept_regulation(book, "ALFA", reason="by telephone")
+
+    assert (done.accepted_on, done.accepted_now) == (date(2019, 9, 3), True)
+    assert _partner(book, "ALFA").regulation_accepted_on == date(2019, 9, 3)
+
+
+def test_another_version_is_accepted_and_the_day_stays_R9(book: Book) -> None:
+    add_partner(book, "ALFA")  # on 2019-07-01
+    book.clock.set("2019-09-03 12:00")  # type: ignore[attr-defined]
+    version = book.programme.rules[0].regulation_version
+
+    done = accept_regulation(book, "ALFA", version=version)
+
+    alfa = _partner(book, "ALFA")
+    assert (done.accepted_on, done.accepted_now) == (date(2019, 7, 1), True)
+    assert (alfa.regulation_accepted_on, alfa.regulation_version) == (date(2019, 7, 1), version)
+
+
 def test_an_import_does_not_end_a_suspension(book: Book, tmp_path: Path) -> None:
     add_partner(book, "ALFA", suspended=True)
     _import(book, tmp_path, ALFA)

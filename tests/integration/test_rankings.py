@@ -213,6 +213,30 @@ def test_the_state_of_a_partner_without_lines_is_not_read_D5(desk: Desk) -> None
     assert _rank(desk).version == 1
 
 
+@pytest.mark.parametrize(
+    ("month", "product", "version"),
+    [
+        (JULY, "support-kit", 2),
+        (MONTH, "support-kit", 2),
+        (JULY, "grm", 2),
+        (JULY, "training", 1),
+        (MONTH, "training", 1),
+    ],
+)
+def test_the_state_of_a_partner_is_read_with_a_counted_line_or_a_kit_in_either_month_D5(
+    desk: Desk, month: Month, product: str, version: int
+) -> None:
+    desk = _programme(desk, rules=[{"from": "2019-08", "counted_products": ["grm"]}])
+    _bill(desk, MONTH, WINNER, "28000.00", product_code="grm")
+    _bill(desk, month, "stranger", "10.00", product_code=product)
+    _rank(desk)
+
+    with _state(desk, "stranger") as partner:
+        partner.suspended_at, partner.suspended_reason = desk.book.clock(None), "x"  # type: ignore[arg-type]
+
+    assert _rank(desk).version == version
+
+
 def test_entries_are_the_partners_with_counted_lines_D1_D5(desk: Desk) -> None:
     _august(desk)
     _bill(desk, JULY.previous, "third", "1.00")

@@ -107,7 +107,7 @@ def test_a_name_is_taken_once_also_after_it_was_revoked(capsys: pytest.CaptureFi
 
 def test_a_revoked_token_opens_nothing(capsys: pytest.CaptureFixture[str], book: Book) -> None:
     token = printed(capsys, "add", "site", "--scope", "read").strip()
-    assert run(["token", "revoke", "site", "--reason", " "]) == 1
+    assert run(["token", "revoke", "site", "--reason", " "]) == 2
     assert find_token(book, token) is not None
     capsys.readouterr()
     assert json.loads(printed(capsys, "revoke", "site", "--reason", "lost", "--json")) == {

@@ -75,6 +75,13 @@ RULES = [
     ),
     RuleMutant(
         "D5",
+        "rasti/ledger/ranking_facts.py",
+        "self.rules.ranking_digest",
+        "self.rules.digest",
+        f"{PROGRAMME}/test_versions.py::test_rules_that_ranking_does_not_read_make_no_new_version_D5",
+    ),
+    RuleMutant(
+        "D5",
         "rasti/ledger/versions.py",
         "    if found is not None:\n        return view_of(tx, found)\n",
         "",
@@ -124,6 +131,13 @@ RULES = [
     ),
     RuleMutant(
         "D9",
+        "rasti/ledger/tenure_walk.py",
+        "    tenure.ranking_id, tenure.place = ranking.id, found.place\n",
+        "",
+        f"{PROGRAMME}/test_switches.py::test_a_switch_that_finds_the_present_holder_takes_the_new_version_D9",
+    ),
+    RuleMutant(
+        "D9",
         "rasti/rules/fallback.py",
         "if place <= below:",
         "if False:",
@@ -157,6 +171,28 @@ RULES = [
         "return max(received_at, window.opens_at_or_after(tenure_started_at))",
         "return received_at",
         f"{PROGRAMME}/test_clocks.py::test_a_switch_at_three_in_the_night_topples_nobody_before_nine_D11",
+    ),
+    RuleMutant(
+        "D11",
+        "rasti/rules/regulation.py",
+        "    opens_at = max(window.opens_at, due_before)\n",
+        "    opens_at = window.opens_at\n",
+        f"{PROGRAMME}/test_holidays.py::test_nothing_is_due_on_a_holiday_before_the_first_call_is_D11",
+    ),
+    RuleMutant(
+        "D11",
+        "rasti/rules/regulation.py",
+        "stays = window.due_at > opens_at and call_window.is_open(window.due_at)",
+        "stays = window.due_at > opens_at",
+        f"{PROGRAMME}/test_clocks.py::"
+        "test_call_window_applies_always_moves_other_due_times_to_the_end_of_the_next_hours_of_calls_D11",
+    ),
+    RuleMutant(
+        "D11",
+        "rasti/rules/working_days.py",
+        "        if day in self.days_on:\n            return True\n",
+        "",
+        f"{PROGRAMME}/test_holidays.py::test_days_off_and_worked_saturdays_are_the_operators_D11",
     ),
     RuleMutant(
         "D11",

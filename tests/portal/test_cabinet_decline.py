@@ -109,6 +109,16 @@ def test_a_correction_after_the_activation_promises_nobody_the_leads_D5(book: Bo
     assert "За август 2019 у вас место 2" in page
 
 
+def test_a_version_that_the_holder_took_promises_its_next_the_leads_D9(book: Book, partner: Partners) -> None:
+    won_month(book)
+    publish_places(book, MONTH, (WINNER, THIRD, SECOND), version=2)
+    assert "За август 2019 у вас место 3" in partner(THIRD).get("/leads").text
+
+    activate(book, MONTH, switch=True, reason="corrected")
+
+    assert "За август 2019 у вас место 2" in partner(THIRD).get("/leads").text
+
+
 def test_who_was_passed_is_promised_nothing(book: Book, partner: Partners) -> None:
     won_month(book)
     partner(WINNER).post("/leads/decline/2019-08", SURE)

@@ -1,6 +1,7 @@
 """How a partner prepares: the profile, the certificate, the welcome mail, accepting the regulation (R9, R15)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from email.message import EmailMessage
 
@@ -10,7 +11,9 @@ from sqlmodel import select
 from models import AuditEvent, Message, Partner
 from rasti.ledger.book import Book
 from rasti.ledger.partners import accept_regulation
+from rasti.portal.app import create_app
 from rasti.rules.kinds import MessageKind
+from rasti.rules.programme import Rules
 from rasti.settings import Settings
 from rasti.steward.mails import compose
 from tests.builders import SECOND, STRANGER, WINNER, add_cast, arrive, won_month
@@ -205,8 +208,26 @@ def test_another_version_in_force_is_said_and_the_old_acceptance_stays(book: Boo
     assert "получаете вы" in browser.get("/leads").text
     assert "Это не та версия" in browser.get("/profile/regulation").text
     browser.post("/profile/regulation", {"version": version(book)})
-    assert acceptance(book, WINNER) == (date(2019, 9, 2), version(book))
+    assert acceptance(book, WINNER) == (date(2019, 7, 1), version(book))  # the day of acceptance stays
     assert "Регламент изменился" not in browser.get("/leads").text
+
+
+def test_the_days_on_which_calls_are_made_are_part_of_what_is_accepted_D11(
+    book: Book, settings: Settings, partner: Partners
+) -> None:
+    won_month(book)
+    assert "Звонят и в дни" not in partner(WINNER).get("/profile/regulation").text
+    calendar = {"working_days": "mon-fri", "holidays": "RU", "days_off": ["2020-06-24"], "days_on": ["2021-02-20"]}
+    rules = Rules.model_validate({"from": "2019-08", "call_window_applies": "always"} | calendar)
+    changed = replace(book, programme=book.programme.model_copy(update={"rules": (rules,)}))
+    reader = Browser(create_app(changed, settings))
+    reader.client.cookies.update(partner(WINNER).client.cookies)
+
+    page = reader.get("/profile/regulation").text
+
+    for words in ("(RU)", "Не звонят в дни: 24.06.2020.", "Звонят и в дни: 20.02.2021.", "не раньше, чем закончится"):
+        assert words in page
+    assert f'name="version" value="{rules.regulation_version}"' in page
 
 
 def test_what_was_not_read_is_not_accepted(book: Book, partner: Partners) -> None:

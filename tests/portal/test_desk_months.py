@@ -237,6 +237,26 @@ def test_a_corrected_month_switches_the_holder_with_a_reason_only(
 
 
 @pytest.mark.usefixtures("billed")
+def test_a_switch_that_finds_the_present_holder_says_that_the_version_is_taken_D9(
+    operator: Browser, book: Book, read: Callable[[str], None]
+) -> None:
+    publish(book, MONTH)
+    activate(book, MONTH)
+    read(register(invoice_row(number="B-9", amount="1.00")))  # the winner grew a little more
+    publish(book, MONTH)
+
+    done = operator.post(f"{PAGE}/switch", {"reason": WHY})
+
+    assert done.headers["location"] == f"{PAGE}?said=version_taken"
+    assert "Получатель прежний" in operator.get(done.headers["location"]).text
+    event = the_event(book, Event.TENURE_VERSION_TAKEN)
+    assert (event.partner_code, event.actor, event.data["version"], event.data["reason"]) == (WINNER, ACTOR, 2, WHY)
+    assert "новой версии рейтинга" in operator.get("/desk/audit").text
+    again = operator.post(f"{PAGE}/switch", {"reason": WHY})
+    assert again.headers["location"] == f"{PAGE}?said=same_holder"
+
+
+@pytest.mark.usefixtures("billed")
 def test_a_past_month_is_activated_by_nobody(book: Book, clock: MovableClock, request: pytest.FixtureRequest) -> None:
     publish(book, MONTH)
     clock.set("2019-10-01 00:00")

@@ -1,11 +1,11 @@
 """The desk's partners and violations: found, shown whole, decided about with a reason."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
-from models import Certificate, PartnerProfile
+from models import Certificate, Partner, PartnerProfile
 from rasti.ledger.announcements import holder_now
 from rasti.ledger.book import Book
 from rasti.ledger.desk_partners import PartnerQuery, find_partners
@@ -143,6 +143,24 @@ def test_a_suspended_holder_loses_the_leads_and_gets_nothing_back(operator: Brow
     assert (holder(book), the_event(book, Event.PARTNER_RESUMED).data["reason"]) == (SECOND, WHY)
     again = operator.post(f"/desk/partners/{WINNER}/resume", {"reason": WHY})
     assert again.headers["location"] == f"/desk/partners/{WINNER}?said=same"
+
+
+@pytest.mark.usefixtures("cast")
+def test_who_accepts_from_a_later_day_on_is_not_ready_and_may_be_noted_as_accepting_now_R9(
+    operator: Browser, book: Book
+) -> None:
+    with book.write() as tx:
+        tx.session.get_one(Partner, SECOND).regulation_accepted_on = date(2019, 10, 1)
+    address = f"/desk/partners/{SECOND}"
+    assert SECOND not in found(operator, "standing=ready")
+    assert SECOND in found(operator, "standing=not_ready")
+    page = operator.get(address).text
+    assert f'href="{address}/accept"' in page and f'href="{address}/hold"' not in page
+
+    operator.post(f"{address}/accept", {"reason": WHY})
+
+    page = operator.get(address).text
+    assert f'href="{address}/accept"' not in page and f'href="{address}/hold"' in page
 
 
 @pytest.mark.usefixtures("cast")

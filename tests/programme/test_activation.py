@@ -1,7 +1,9 @@
 """Who gets the leads of a month: the walk down the published version (R7-R9, D8, D9)."""
 
+import json
+
 from .months import october, skipped
-from .papers import moment, moscow
+from .papers import moment, moscow, partner_list
 from .play import Play
 
 
@@ -43,6 +45,32 @@ def test_accepting_the_regulation_makes_ready_R9(play: Play) -> None:
     play.accept("ALFA")
 
     assert play.hand_to_winner("2019-08") == "ALFA"
+
+
+def test_a_list_with_a_later_day_revokes_no_acceptance_R9_D9(august: Play) -> None:
+    """The list of a later export: ALFA and BETA are to accept in October. Both have accepted already."""
+    august.at("2019-09-01 00:10").publish("2019-08")
+    later = partner_list("ALFA", "BETA", accepted_on="2019-10-01")
+    assert json.loads(august.do("partners", "import", august.paper(later), "--json"))["unchanged"] == 2
+
+    assert august.activate("2019-08")["holder"] == "ALFA"
+
+    august.at("2019-09-02 12:00").do("partners", "import", august.paper(later))
+    august.decline("2019-08", "ALFA")
+    assert august.holder() == "BETA"
+
+
+def test_accepting_counts_from_today_where_a_later_day_was_imported_R9(play: Play) -> None:
+    play.at("2019-09-01 00:10")
+    play.do("partners", "import", play.paper(partner_list("ALFA", "BETA", accepted_on="2019-10-01")))
+    play.bill(
+        {code: {"2019-07": "100.00", "2019-08": billed} for code, billed in (("ALFA", "900.00"), ("BETA", "110.00"))}
+    )
+    assert play.hand_to_winner("2019-08") is None
+
+    play.accept("ALFA")
+
+    assert play.activate("2019-08", "--switch", "--reason", "ALFA is ready now")["holder"] == "ALFA"
 
 
 def test_who_declined_before_activation_is_skipped_R8_D9(august: Play) -> None:

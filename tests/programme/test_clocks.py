@@ -256,13 +256,24 @@ def test_call_window_applies_always_runs_the_hour_in_the_window_only_D11(august:
     assert windows(august, lead)["1h"] == (opens, due)
 
 
-def test_call_window_applies_always_does_not_change_the_other_due_times_D11(august: Play) -> None:
+def test_call_window_applies_always_moves_other_due_times_to_the_end_of_the_next_hours_of_calls_D11(
+    august: Play,
+) -> None:
     holding_since(august, "2019-09-02 12:00", call_window_applies="always")
 
     lead = august.at("2019-09-03 23:00").lead()
 
-    assert windows(august, lead)["3d"] == ("09-04 23:00", "09-06 23:00")
-    assert windows(august, lead)["2w"] == ("09-10 23:00", "09-17 23:00")
+    assert windows(august, lead)["3d"] == ("09-04 23:00", "09-07 20:00")
+    assert windows(august, lead)["2w"] == ("09-10 23:00", "09-18 20:00")
+
+
+def test_call_window_applies_always_does_not_change_due_times_at_which_calls_are_made_D11(august: Play) -> None:
+    holding_since(august, "2019-09-02 12:00", call_window_applies="always")
+
+    lead = august.at("2019-09-03 19:59").lead()
+
+    assert windows(august, lead)["3d"] == ("09-04 19:59", "09-06 19:59")
+    assert windows(august, lead)["2w"] == ("09-10 19:59", "09-17 19:59")
 
 
 @ON_SQLITE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .papers import moment, moscow
+from .papers import Bills, moment, moscow
 from .play import Play
 
 
@@ -21,19 +21,98 @@ def test_a_switch_walks_the_new_version_and_leaves_open_attempts_where_they_are_
 
 
 def test_a_switch_needs_a_reason_D9(september: Play) -> None:
-    with september.refusal(statuses=(1, 2)):
+    with september.refusal("--reason", statuses=(2,)):
         september.activate("2019-08", "--switch")
-    with september.refusal(statuses=(1, 2)):
+    with september.refusal("--reason", statuses=(2,)):
         september.do("tenure", "switch", "BETA")
 
 
-def test_a_switch_that_finds_the_present_holder_changes_nothing_D9(september: Play) -> None:
+SWITCH = ("--switch", "--reason", "the bill was corrected")
+
+
+def correct(september: Play, bills: Bills) -> None:
+    """Version 2 is published."""
+    september.at("2019-09-05 12:00").bill(bills)
+    assert september.publish("2019-08")["version"] == 2
+
+
+def test_a_switch_that_finds_the_present_holder_takes_the_new_version_D9(september: Play) -> None:
+    """GAMMA goes before BETA; ALFA keeps the tenure, and the next one is GAMMA."""
     before = september.status()["tenure"]
+    lead = september.at("2019-09-05 11:00").lead()
+    correct(september, {"GAMMA": {"2019-08": "13500.00"}})
 
-    assert september.at("2019-09-05 12:00").activate("2019-08", "--switch", "--reason", "look")["holder"] == "ALFA"
+    assert september.activate("2019-08", *SWITCH)["holder"] == "ALFA"
+
+    assert september.status()["tenure"] == before | {"ranking_version": 2}
+    assert september.attempts(lead) == [("ALFA", None)]
+    september.at("2019-09-05 12:10").suspend("ALFA")
+    assert september.status()["tenure"]["ranking_version"] == 2
+    assert september.holder() == "GAMMA"
+
+
+def test_without_a_switch_fallbacks_go_by_the_version_that_was_activated_D5_D9(september: Play) -> None:
+    correct(september, {"GAMMA": {"2019-08": "13500.00"}})
+    september.activate("2019-08")
+
+    september.suspend("ALFA")
+
+    assert (september.holder(), september.status()["tenure"]["ranking_version"]) == ("BETA", 1)
+
+
+def test_a_fallback_goes_below_the_place_of_the_present_holder_in_the_version_that_was_taken_D9(
+    september: Play,
+) -> None:
+    """In version 1 GAMMA came after BETA; in version 2 BETA is second, and only ALFA, who declined, comes after."""
+    september.at("2019-09-04 12:00").decline("2019-08", "ALFA")
+    september.suspend("GAMMA")
+    correct(september, {"DELTA": {"2019-08": "13500.00"}, "ALFA": {"2019-08": "20100.00"}})
+    september.decline("2019-08", "DELTA")
+
+    assert september.activate("2019-08", *SWITCH) == {
+        "month": "2019-08",
+        "lead_month": "2019-09",
+        "holder": "BETA",
+        "skipped": [{"partner": "DELTA", "reason": "declined"}],
+    }
+
+    september.resume("GAMMA")
+    september.suspend("BETA")
+    assert september.holder() is None
+
+
+def test_a_holder_without_a_place_has_one_in_the_version_that_is_taken_D9(september: Play) -> None:
+    september.at("2019-09-04 12:00").switch("OMEGA")
+    before = september.status()["tenure"]
+    correct(september, {"OMEGA": {"2019-07": "100.00", "2019-08": "900.00"}})
+
+    assert september.activate("2019-08", *SWITCH)["holder"] == "OMEGA"
+
+    assert september.status()["tenure"] == before | {"ranking_version": 2}
+    september.decline("2019-08", "OMEGA")
+    assert september.holder() == "ALFA"  # second in version 2, though the lowest place that held in version 1
+
+
+def test_a_switch_that_finds_nothing_new_changes_nothing_D9(september: Play) -> None:
+    september.at("2019-09-05 12:00")
+    before = september.sandbox.fingerprint()
+    assert september.activate("2019-08", *SWITCH)["holder"] == "ALFA"
     september.switch("ALFA")
+    assert september.sandbox.fingerprint() == before
 
-    assert september.status()["tenure"] == before
+    correct(september, {"GAMMA": {"2019-08": "13500.00"}})
+    september.activate("2019-08", *SWITCH)
+    before = september.sandbox.fingerprint()
+    assert september.activate("2019-08", *SWITCH)["holder"] == "ALFA"
+    assert september.sandbox.fingerprint() == before
+
+
+def test_a_switch_of_a_past_lead_month_is_refused_and_takes_no_version_D9(september: Play) -> None:
+    correct(september, {"GAMMA": {"2019-08": "13500.00"}})
+    september.at("2019-10-01 00:00")
+    with september.refusal("2019-09"):
+        september.activate("2019-08", *SWITCH)
+    assert september.status()["tenure"]["ranking_version"] == 1
 
 
 def test_an_operator_names_a_holder_D9(september: Play) -> None:

@@ -98,6 +98,21 @@ def test_the_rules_in_force_are_an_input_D5(august: Play) -> None:
     assert august.places("2019-08") == ["ALFA"]
 
 
+def test_rules_that_ranking_does_not_read_make_no_new_version_D5(august: Play) -> None:
+    """Windows, hours, days and words: a published month is not published again because of them."""
+    august.publish("2019-08")
+
+    for rules in (
+        {"call_window": "10:00-19:00", "call_window_applies": "always"},
+        {"working_days": "mon-fri", "holidays": "RU", "days_off": ["2020-06-24"], "days_on": ["2021-02-20"]},
+        {"regulation": {"1h": [0, 2], "3d": [24, 72], "2w": [168, 336]}, "reminders": {}, "completion": "20m"},
+        {"drain_per_hour": 3, "duplicate_days": 7, "automatic_attempts": 1, "alerts": {"welcome": "1h"}},
+    ):
+        august.programme(rules=[{"from": "2019-08"} | rules])
+        assert august.rank("2019-08")["version"] == 1, rules
+        assert august.publish("2019-08")["version"] == 1, rules
+
+
 def test_rules_of_later_months_never_rewrite_the_past_D5(august: Play) -> None:
     august.rank("2019-08")
 
@@ -239,7 +254,9 @@ def test_ingest_closes_a_month_for_its_issuer_D6(august: Play) -> None:
 
 def test_an_incomplete_version_needs_the_reason_of_an_operator_D6(august: Play) -> None:
     august.programme(issuers=["vendor"])
-    with august.refusal(statuses=(1, 2)):
+    with august.refusal("2019-08", "--allow-incomplete"):
+        august.publish("2019-08")
+    with august.refusal("--reason", statuses=(2,)):
         august.publish("2019-08", "--allow-incomplete")
 
     published = august.publish("2019-08", "--allow-incomplete", "--reason", "the distributor is closed for ever")
@@ -276,6 +293,15 @@ def test_a_named_version_keeps_the_completeness_it_was_ranked_with_D6(august: Pl
         august.publish("2019-08", "--version", "1")
 
     assert august.publish("2019-08")["version"] == 2
+
+
+def test_a_named_version_that_was_complete_is_published_also_when_the_month_no_longer_is_D6(august: Play) -> None:
+    assert august.rank("2019-08")["complete"] is True
+    august.ingest(register(row("bad", "BETA", "2019-08-10", "12.345")))
+    with august.refusal("2019-08"):
+        august.publish("2019-08")
+
+    assert august.publish("2019-08", "--version", "1")["version"] == 1
 
 
 def test_closing_a_month_twice_changes_nothing_D6(august: Play) -> None:

@@ -196,7 +196,9 @@ class Referee:
         known = any(walk["month"] == lead_month for walk in self.world.walks)
         if known and not switch:
             return
-        if tenure and tenure["month"] == lead_month and self.walk(lead_month, ranking)[0] == tenure["partner"]:
+        partner, place, _skipped = self.walk(lead_month, ranking)
+        if tenure and tenure["month"] == lead_month and partner == tenure["partner"]:
+            tenure |= {"ranking": ranking, "place": place}
             return
         if tenure:
             self.end_tenure(tenure, "switched" if known else "next_month")

@@ -144,11 +144,82 @@ def test_a_refusal_in_the_window_meets_it_with_reached_alone() -> None:
     assert verdict_at(RECEIVED + 61 * MINUTE, refused) is Verdict.MET
 
 
-def test_one_contact_meets_one_checkpoint_where_windows_overlap() -> None:
-    """D12: with call_window_applies: always a first hour may reach into the three days."""
-    rules = Rules.model_validate({"from": "2019-08", "call_window_applies": "always", "working_days": "mon-fri"})
-    friday = moscow("2019-09-06 19:30")
-    monday = moscow("2019-09-09 09:15")
+HOLIDAYS = Rules.model_validate(
+    {"from": "2019-08", "call_window_applies": "always", "working_days": "mon-fri", "holidays": "RU"}
+)
+
+
+def of_moscow(found: list[Window]) -> list[tuple[str, str]]:
+    return [
+        (f"{window.opens_at.astimezone(MOSCOW):%m-%d %H:%M}", f"{window.due_at.astimezone(MOSCOW):%m-%d %H:%M}")
+        for window in found
+    ]
+
+
+def test_nothing_is_due_before_the_one_before_it_over_a_holiday() -> None:
+    """D11: a lead of Friday evening; Monday 2020-02-24 is a holiday."""
+    found = windows(moscow("2020-02-21 19:30"), HOLIDAYS)
+    assert [window.due_at.isoformat() for window in found[:2]] == [
+        "2020-02-25T06:30:00+00:00",
+        "2020-02-25T17:00:00+00:00",
+    ]
+    assert of_moscow(found) == [
+        ("02-21 19:30", "02-25 09:30"),
+        ("02-25 09:30", "02-25 20:00"),
+        ("02-28 19:30", "03-06 19:30"),  # calls are made then: the clock on the wall
+    ]
+
+
+@pytest.mark.parametrize(
+    ("received", "three_days"),
+    [
+        ("2019-09-03 19:59", ("09-04 19:59", "09-06 19:59")),  # open until 20:00
+        ("2019-09-03 20:00", ("09-04 20:00", "09-07 20:00")),  # closed at it
+        ("2019-09-03 08:59", ("09-04 08:59", "09-06 20:00")),
+        ("2019-09-03 09:00", ("09-04 09:00", "09-06 09:00")),
+        ("2019-09-03 23:00", ("09-04 23:00", "09-07 20:00")),
+    ],
+)
+def test_a_later_checkpoint_is_due_when_calls_are_made_or_at_the_end_of_the_next_hours_in_which_they_are(
+    received: str, three_days: tuple[str, str]
+) -> None:
+    always = Rules.model_validate({"from": "2019-08", "call_window_applies": "always"})
+    assert of_moscow(windows(moscow(received), always))[1] == three_days
+
+
+def test_an_end_that_is_no_later_than_the_opening_goes_to_the_end_of_that_day() -> None:
+    """The first hour, eleven of open time, is due on Monday at 12:00, as the second window would be."""
+    rules = HOLIDAYS.model_copy(
+        update={
+            "regulation": dict(
+                zip(
+                    CheckpointKind,
+                    [
+                        (timedelta(0), timedelta(hours=11)),
+                        (timedelta(hours=24), timedelta(hours=72)),
+                        (timedelta(hours=80), timedelta(hours=81)),
+                    ],
+                    strict=True,
+                )
+            )
+        }
+    )
+    found = of_moscow(windows(moscow("2019-09-06 12:00"), rules))
+    assert found[:2] == [("09-06 12:00", "09-09 12:00"), ("09-09 12:00", "09-09 20:00")]
+    assert found[2] == ("09-09 20:00", "09-10 20:00")
+
+
+def test_without_always_holidays_move_no_due_time() -> None:
+    after_switch = HOLIDAYS.model_copy(update={"call_window_applies": "after_switch"})
+    friday = moscow("2020-02-21 19:30")
+    assert [window.due_at - friday for window in windows(friday, after_switch)] == [
+        timedelta(hours=hours) for hours in (1, 72, 336)
+    ]
+
+
+def test_one_contact_meets_one_checkpoint_where_windows_meet() -> None:
+    """D11, D12: the first window ends at the instant at which the next one opens."""
+    tuesday = moscow("2020-02-25 09:30")
     both = frozenset(CHECKLISTS[FIRST] | CHECKLISTS[THREE_DAYS])
-    contact = ContactFact(1, monday, ContactKind.CALL, Outcome.REACHED, both)
-    assert credit(windows(friday, rules), [contact], rules) == {FIRST: {1}}
+    contact = ContactFact(1, tuesday, ContactKind.CALL, Outcome.REACHED, both)
+    assert credit(windows(moscow("2020-02-21 19:30"), HOLIDAYS), [contact], HOLIDAYS) == {FIRST: {1}}

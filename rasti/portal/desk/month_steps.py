@@ -51,9 +51,10 @@ def switch(request: Request, site: TheSite, visitor: TheOperator, month: str, re
     wanted, book = Month.parse(month), site.book_of(visitor.actor)
 
     def act() -> str:
-        changed = activate(book, wanted, switch=True, reason=needed(reason)).activated_now
+        done = activate(book, wanted, switch=True, reason=needed(reason))
         hand_over_waiting(book)
-        return f"/desk/months/{wanted}?said={'switched' if changed else 'same_holder'}"
+        said = "switched" if done.activated_now else "version_taken" if done.version_taken else "same_holder"
+        return f"/desk/months/{wanted}?said={said}"
 
     return decide(lambda error: _ask(request, site, wanted, "switch", error=error, reason=reason), act)
 
