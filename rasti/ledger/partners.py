@@ -83,6 +83,7 @@ def accept_regulation(book: Book, code: str, *, reason: str | None = None, versi
     moves later: today is set where there is none, or a later one. Accepted before: nothing changes.
     Raises NotFound, Refused: the regulation is another than the one that was read.
     """
+    reason = (reason or "").strip() or None
     with book.write() as tx:
         tx.lock(Lock.BILLING)
         today = tx.now.astimezone(tx.programme.zone).date()

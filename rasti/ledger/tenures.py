@@ -54,7 +54,8 @@ def activate(book: Book, month: Month, *, switch: bool = False, reason: str | No
     present holder, their tenure goes on, and later fallbacks go by the new version.
     Raises Refused: the month cannot be ranked, is not published, or its lead month is past.
     """
-    if switch and not (reason and reason.strip()):
+    reason = (reason or "").strip() or None
+    if switch and reason is None:
         raise Refused("A switch needs a reason: --switch --reason TEXT.")
     with book.write() as tx:
         tx.lock(Lock.BILLING, shared=True)
