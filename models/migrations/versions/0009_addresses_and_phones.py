@@ -1,0 +1,65 @@
+"""Partners are found by a key of their mail address; clients' keys know countries, extensions and domains in any letters"""
+
+import sqlalchemy as sa
+from alembic import op
+
+# The keys as the program compares them now: what changes them later has to compute them anew, too.
+from rasti.rules.addresses import email_key
+from rasti.rules.phones import phone_key
+
+revision = "0009_addresses_and_phones"
+down_revision = "0006_open_message_kinds"
+branch_labels = None
+depends_on = None
+
+_BATCH = 5_000
+
+_CLIENT = sa.table("client", *map(sa.column, ("lead_id", "phone", "email", "phone_key", "email_key")))
+_PARTNER = sa.table("partner", *map(sa.column, ("code", "email", "email_key")))
+
+
+def upgrade() -> None:
+    op.add_column("partner", sa.Column("email_key", sa.String(), nullable=True))
+    op.create_index(op.f("ix_partner_email_key"), "partner", ["email_key"], unique=False)
+    connection = op.get_bind()
+    partners = [
+        {"of": code, "email": email_key(email)}
+        for code, email in connection.execute(sa.select(_PARTNER.c.code, _PARTNER.c.email))
+    ]
+    if partners:
+        connection.execute(
+            sa.update(_PARTNER).where(_PARTNER.c.code == sa.bindparam("of")).values(email_key=sa.bindparam("email")),
+            partners,
+        )
+    after: int | None = 0
+    while after is not None:
+        after = _next_clients(connection, after)
+
+
+def downgrade() -> None:
+    # The clients' keys stay: Russian numbers have the same in the version before.
+    op.drop_index(op.f("ix_partner_email_key"), table_name="partner")
+    op.drop_column("partner", "email_key")
+
+
+def _next_clients(connection: sa.Connection, after: int) -> int | None:
+    """Rewrite the keys of a batch that are others now; the last lead of the batch, none if there was none.
+
+    In batches, so that a million clients are never in memory at once.
+    """
+    clients = connection.execute(
+        sa.select(*_CLIENT.c).where(_CLIENT.c.lead_id > after).order_by(_CLIENT.c.lead_id).limit(_BATCH)
+    ).all()
+    changed = []
+    for client in clients:
+        phone, email = phone_key(client.phone), email_key(client.email)
+        if (phone, email) != (client.phone_key, client.email_key):
+            changed.append({"of": client.lead_id, "phone": phone, "email": email})
+    if changed:
+        connection.execute(
+            sa.update(_CLIENT)
+            .where(_CLIENT.c.lead_id == sa.bindparam("of"))
+            .values(phone_key=sa.bindparam("phone"), email_key=sa.bindparam("email")),
+            changed,
+        )
+    return clients[-1].lead_id if clients else None
