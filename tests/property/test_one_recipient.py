@@ -13,9 +13,7 @@ from rasti.rules.addresses import Sender, read_address
 from rasti.steward.mails import addressed
 
 # What the grammar of addresses, encoded words, groups, comments, routes and headers is made of.
-_WORDS = (
-    "ann client example .example почта РФ xn--p1ai имя localhost victim@evil.test Bcc: mailto: =?utf-8?q? =40 =2C ?="
-)
+_WORDS = "ann client .example почта РФ xn--p1ai имя victim@evil.test Bcc: mailto: =?utf-8?q? =40 =2C ?="
 _PIECES = [*_WORDS.split(), *"@.,;:<>()[]\"\\%!|-_=?'+#&/*~`{}^＠。ß \t\r\n\x00\u202e\u0301"]
 _ANYTHING = st.lists(st.sampled_from(_PIECES), max_size=8).map("".join)
 _TYPED = (
