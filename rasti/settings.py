@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     sources: Path | None = Field(
         None, description="A YAML file that lists the billing sources; none: the inbox folder."
     )
-    mail_from: str = Field("rasti@localhost", description="Sender of all mail, with or without a name: Leads <leads@vendor.example>.")
+    mail_from: str = Field(
+        "rasti@localhost", description="Sender of all mail, with or without a name: Leads <leads@vendor.example>."
+    )
     operator_email: str = Field("operator@localhost", description="Where alerts to operators go.")
     portal_url: str = Field("http://127.0.0.1:8000", description="Public address of the portal, used in mails.")
     secret_key: str = Field(

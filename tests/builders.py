@@ -116,7 +116,7 @@ def lead_data(number: int = 1, **changes: Any) -> dict[str, Any]:
     """The body of a lead as the site sends it; each number is another client."""
     client = {
         "name": f"Иван Петров {number}",
-        "phone": f"+7 495 000-{number // 100:02d}-{number % 100:02d}",
+        "phone": f"+7 495 {number // 10_000:03d}-{number // 100 % 100:02d}-{number % 100:02d}",
         "email": f"client{number}@client.example",
     }
     body: dict[str, Any] = {

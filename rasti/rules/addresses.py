@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 LONGEST = 254  # RFC 5321, with IDNA
 
-# What the syntax allows before the @, and some programs read as another recipient: encoded words (RFC 2047), routes
-# (a%b@c, c!a@b), a pipe, an option of a command line.
-_READ_OTHERWISE = re.compile(r"=\?|[%!|]|^-")
+# What the syntax allows before the @, and some programs read as another recipient: encoded words (=?utf-8?q?...?=) and
+# the query of a `mailto:` (ann?bcc=b@c), routes (a%b@c, c!a@b), a pipe, an option of a command line.
+_READ_OTHERWISE = re.compile(r"[?%!|]|^-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ def check_address(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4)
 def read_sender(text: str) -> Sender:
     """A mail address with or without a name before it: Leads <leads@vendor.example>. Raises ValueError."""
     if not text.isprintable():
