@@ -19,6 +19,7 @@ class Partner(SQLModel, table=True):
     code: str = Field(primary_key=True, max_length=64)
     name: str
     email: str
+    email_key: str | None = Field(default=None, index=True)  # to find whoever signs in; none: not known yet
     city: str = ""
     regulation_accepted_on: date | None = None  # R9; a calendar day in the programme's time zone
     regulation_version: str | None = None  # what was accepted (Rules.regulation_version); none: by import or word

@@ -2,7 +2,6 @@
 
 import os
 import re
-from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -12,8 +11,8 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rasti.errors import BadInput
+from rasti.rules.addresses import read_address, read_sender
 
-_MAIL_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
 # Read by pydantic-settings of Prefect or by our own tests, not settings of the application.
 _NOT_OURS = {"RASTI_TEST_POSTGRES_URL", "RASTI_TEST_PICTURES"}
 
@@ -32,7 +31,9 @@ class Settings(BaseSettings):
     sources: Path | None = Field(
         None, description="A YAML file that lists the billing sources; none: the inbox folder."
     )
-    mail_from: str = Field("rasti@localhost", description="Sender of all mail.")
+    mail_from: str = Field(
+        "rasti@localhost", description="Sender of all mail, with or without a name: Leads <leads@vendor.example>."
+    )
     operator_email: str = Field("operator@localhost", description="Where alerts to operators go.")
     portal_url: str = Field("http://127.0.0.1:8000", description="Public address of the portal, used in mails.")
     secret_key: str = Field(
@@ -69,15 +70,13 @@ class Settings(BaseSettings):
     @field_validator("mail_from")
     @classmethod
     def _a_sender(cls, text: str) -> str:
-        if not text.isprintable() or not _MAIL_ADDRESS.fullmatch(parseaddr(text)[1]):
-            raise ValueError("must be a mail address, with or without a name: Leads <leads@vendor.example>")
+        read_sender(text)
         return text
 
     @field_validator("operator_email")
     @classmethod
     def _a_mail_address(cls, text: str) -> str:
-        if not _MAIL_ADDRESS.fullmatch(text):
-            raise ValueError("must be a mail address")
+        read_address(text, dotless=True)
         return text
 
     @field_validator("portal_url")

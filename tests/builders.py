@@ -11,6 +11,7 @@ from sqlmodel import col, select
 
 from models import Attempt, Lead, Partner, Publication, Ranking, RankingEntry
 from rasti.ledger.book import Book
+from rasti.rules.addresses import email_key
 from rasti.rules.kinds import CHECKLISTS, CheckpointKind, NotRanked
 from rasti.rules.month import Month
 
@@ -34,7 +35,8 @@ def add_partner(book: Book, code: str, *, ready: bool = True, suspended: bool = 
             "suspended_at": tx.now if suspended else None,
             "suspended_reason": "test" if suspended else None,
         }
-        tx.session.add(Partner(code=code, **values | changes))
+        values |= changes
+        tx.session.add(Partner(code=code, email_key=email_key(values["email"]), **values))
     return code
 
 
@@ -114,7 +116,7 @@ def lead_data(number: int = 1, **changes: Any) -> dict[str, Any]:
     """The body of a lead as the site sends it; each number is another client."""
     client = {
         "name": f"Иван Петров {number}",
-        "phone": f"+7 495 000-{number // 100:02d}-{number % 100:02d}",
+        "phone": f"+7 495 {number // 10_000:03d}-{number // 100 % 100:02d}-{number % 100:02d}",
         "email": f"client{number}@client.example",
     }
     body: dict[str, Any] = {

@@ -13,7 +13,6 @@ import typer
 
 from rasti.errors import BadInput, RastiError, Refused, Unavailable
 from rasti.i18n import _
-from rasti.rules.month import FIRST_YEAR, LAST_YEAR
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,18 +36,16 @@ class Options:
 
 def parse_instant(text: str) -> datetime:
     """An ISO 8601 instant with its offset. Raises typer.BadParameter: exit status 2."""
-    instant: datetime | None
+    from rasti.rules.instants import read_instant
+
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None or not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        return read_instant(text)
+    except ValueError as error:
         raise typer.BadParameter(
             _("{value!r} is not an instant: write it with its offset, for example 2019-09-03T11:01:00+03:00.").format(
                 value=text
             )
-        )
-    return instant
+        ) from error
 
 
 def parse_month(text: str) -> "Month":

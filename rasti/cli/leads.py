@@ -68,9 +68,9 @@ def add(ctx: typer.Context, file: FileArgument, json: JsonOption = False) -> Non
     from rasti.ledger.leads import receive_lead
     from rasti.rules.bodies import parse_lead
 
-    body = parse_lead(read_json(file))
+    content = read_json(file)
     with ledger(ctx) as book:
-        arrival = receive_lead(book, body)
+        arrival = receive_lead(book, parse_lead(content, clock=book.now))
     result = {"lead": arrival.lead_id, "created": arrival.created, "attached_to": arrival.attached_to}
     if not arrival.created:
         text = _("This is lead {lead} again: nothing changed.")
@@ -171,9 +171,9 @@ def contact(ctx: typer.Context, id: LeadArgument, file: FileArgument, json: Json
     from rasti.ledger.contacts import log_contact
     from rasti.rules.bodies import parse_contact
 
-    body = parse_contact(read_json(file))
+    content = read_json(file)
     with ledger(ctx) as book:
-        logged = log_contact(book, id, body)
+        logged = log_contact(book, id, parse_contact(content, clock=book.now))
     result = {"lead": id, "state": logged.state.value, "effect": logged.effect.value}
     texts = {
         "counted": _("The contact counts. Lead {lead}: {state}."),

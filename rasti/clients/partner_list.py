@@ -7,13 +7,13 @@ from datetime import date
 from io import StringIO
 from pathlib import Path
 
-from rasti.errors import BadInput, NotFound
+from rasti.errors import BadInput, NotFound, Reason
+from rasti.rules.addresses import check_address
 
 COLUMNS = ("code", "name", "email", "city", "regulation_accepted_on")
 
 _LONGEST = {"code": 64, "email": 254}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_EMAIL = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\]+")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -77,8 +77,10 @@ def _partner(path: Path, row: int, cells: list[str]) -> ListedPartner:
     for name in ("code", "name"):
         if not values[name]:
             raise _bad(path, row, name, "it is empty", "")
-    if _EMAIL.fullmatch(values["email"]) is None:
-        raise _bad(path, row, "email", "it is no mail address", values["email"])
+    try:
+        check_address(values["email"])
+    except ValueError as error:
+        raise _bad(path, row, "email", Reason(str(error)), values["email"]) from error
     return ListedPartner(
         values["code"],
         values["name"],
@@ -99,7 +101,7 @@ def _accepted_on(path: Path, row: int, text: str) -> date | None:
         raise _bad(path, row, "regulation_accepted_on", "it is not a date YYYY-MM-DD", text) from error
 
 
-def _bad(path: Path, row: int, name: str, why: str, value: str) -> BadInput:
+def _bad(path: Path, row: int, name: str, why: str | Reason, value: str) -> BadInput:
     shown = f"{value[:40]}…" if len(value) > 40 else value
     return BadInput(
         "{path}: row {row}: {name} is {value!r}: {why}.",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
+from rasti.clients.envelope import Unsendable, envelope_of
 from rasti.errors import BadInput, RastiError, Unavailable
 
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
@@ -96,7 +97,10 @@ class SmtpServer:
     def _send(self, mail: EmailMessage) -> None:
         connection = self._connection or self._connect()
         try:
-            connection.send_message(mail)
+            envelope = envelope_of(mail)
+            connection.send_message(mail, from_addr=envelope.sender, to_addrs=[envelope.recipient])
+        except Unsendable as error:
+            raise Rejected(error.template, **error.values) from None
         except smtplib.SMTPRecipientsRefused as error:
             code, answer = next(iter(error.recipients.values()))
             raise self._refused(code, answer) from None

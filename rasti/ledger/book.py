@@ -88,6 +88,11 @@ class Book:
         with usable_database(), Session(read_only(self.engine), expire_on_commit=False) as session:
             yield Tx(self, session)
 
+    def now(self) -> datetime:
+        """The instant by the ledger's clock, UTC, for what is judged outside a transaction. Raises Unavailable."""
+        with self.read() as tx:
+            return tx.now
+
 
 class Lock(IntEnum):
     """What a transaction may lock, in the one order in which locks are taken; a lead's row comes last."""

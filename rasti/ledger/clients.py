@@ -3,8 +3,10 @@
 from models import Client
 from rasti.ledger.book import Book
 from rasti.ledger.leads import lock_lead
-from rasti.rules.bodies import ContactsBody, email_key, phone_key
+from rasti.rules.addresses import email_key
+from rasti.rules.bodies import ContactsBody
 from rasti.rules.kinds import Event
+from rasti.rules.phones import phone_key
 
 
 def correct_client(book: Book, lead_id: int, contacts: ContactsBody, *, reason: str) -> list[str]:

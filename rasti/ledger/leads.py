@@ -11,8 +11,10 @@ from rasti.ledger.attempts import open_attempt, start_attempt
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.ledger.idempotency import KeyedRequest, earlier_result, keep_result
 from rasti.ledger.tenure_walk import open_tenure, tell_nobody_holds
-from rasti.rules.bodies import LeadBody, email_key, phone_key
+from rasti.rules.addresses import email_key
+from rasti.rules.bodies import LeadBody
 from rasti.rules.kinds import AttemptOrigin, Channel, Event, LeadState, MessageKind
+from rasti.rules.phones import phone_key
 
 _IN_HAND = (LeadState.WAITING, LeadState.IN_WORK, LeadState.PAUSED)
 

@@ -16,8 +16,9 @@ from sqlmodel import col
 
 from models import Attempt, Checkpoint, Client, Contact, Lead
 from rasti.ledger.book import Book, Tx
-from rasti.rules.bodies import email_key, phone_key
+from rasti.rules.addresses import email_key
 from rasti.rules.kinds import AttemptEnd, CheckpointKind, ContactEffect, LeadState
+from rasti.rules.phones import phone_key
 
 PAGE = 25  # leads
 SORTED = 1_000  # of more leads in a partner's hands a page is read without sorting them all

@@ -13,6 +13,7 @@ from models import Partner
 from rasti.clients.partner_list import ListedPartner, read_partner_list
 from rasti.errors import NotFound, Refused
 from rasti.ledger.book import Book, Lock, Tx
+from rasti.rules.addresses import email_key
 from rasti.rules.kinds import Event
 from rasti.rules.programme import Rules
 
@@ -65,7 +66,7 @@ def import_within(tx: Tx, partners: Iterable[ListedPartner]) -> ImportReport:
     if added:
         tx.session.execute(insert(Partner), added)
     if changed:
-        names = ("name", "email", "city", "regulation_accepted_on")
+        names = ("name", "email", "email_key", "city", "regulation_accepted_on")
         tx.session.connection().execute(
             update(Partner).where(col(Partner.code) == bindparam("key")).values({n: bindparam(n) for n in names}),
             [{"key": values["code"], **{name: values[name] for name in names}} for values in changed],
@@ -120,6 +121,7 @@ def _values(partner: ListedPartner, known: Partner | None = None) -> dict[str, o
         "code": partner.code,
         "name": partner.name,
         "email": partner.email,
+        "email_key": email_key(partner.email),
         "city": partner.city,
         # Of two days the earlier one: an import revokes no acceptance, and moves none later (R9).
         "regulation_accepted_on": min((day for day in days if day is not None), default=None),
@@ -127,4 +129,4 @@ def _values(partner: ListedPartner, known: Partner | None = None) -> dict[str, o
 
 
 def _stored(partner: Partner) -> dict[str, object]:
-    return partner.model_dump(include={"code", "name", "email", "city", "regulation_accepted_on"})
+    return partner.model_dump(include={"code", "name", "email", "email_key", "city", "regulation_accepted_on"})

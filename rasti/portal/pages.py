@@ -19,15 +19,14 @@ from rasti.i18n import LANGUAGES, translator
 from rasti.portal.language import language_of
 from rasti.portal.site import site_of
 from rasti.portal.visitor import csrf_of, visitor_of
-from rasti.rules.bodies import phone_key
 from rasti.rules.kinds import CheckpointKind
 from rasti.rules.month import Month
+from rasti.rules.phones import dialled, formatted
 from rasti.rules.programme import Programme
 from rasti.templates import Templates
 
 _FOLDER = Path(__file__).parent
 _TO_THE_SECOND = timedelta(minutes=10)
-_RUSSIAN_DIGITS = 11
 
 
 @dataclass(frozen=True)
@@ -148,8 +147,7 @@ def page(
 def now_of(request: Request) -> datetime:
     """The instant of this request by the ledger's clock, UTC; read once, for pages that count down."""
     if not hasattr(request.state, "now"):
-        with site_of(request).book.read() as tx:
-            request.state.now = tx.now
+        request.state.now = site_of(request).book.now()
     now: datetime = request.state.now
     return now
 
@@ -164,7 +162,7 @@ def environment(language: str) -> Templates:
     """Templates in a language."""
     made = Templates(_FOLDER / "templates", language, autoescape=True)
     made.globals["asset"] = asset
-    made.filters |= {"sentence": sentence, "dialled": dialled, "mail_address": mail_address}
+    made.filters |= {"sentence": sentence, "dialled": dialled, "formatted": formatted, "mail_address": mail_address}
     made.globals["words"] = made.get_template("words.j2").module
     made.globals["terms"] = made.get_template("desk/terms.j2").module
     return made
@@ -173,13 +171,6 @@ def environment(language: str) -> Templates:
 def sentence(words: str) -> str:
     """With a capital letter at the beginning, and nothing else changed."""
     return words[:1].upper() + words[1:]
-
-
-def dialled(phone: str) -> str:
-    """A phone number as `tel:` has it (RFC 3966): as digits with the country's, which +7, 8 and no prefix mean."""
-    digits = phone_key(phone)
-    abroad = phone.strip().startswith("+") or (len(digits) == _RUSSIAN_DIGITS and digits.startswith("7"))
-    return f"+{digits}" if abroad else digits
 
 
 def mail_address(address: str) -> str:

@@ -6,11 +6,13 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from rasti.errors import BadInput, Reason, marked
+from rasti.rules.addresses import check_address
+from rasti.rules.instants import Clock, Instant
 from rasti.rules.kinds import ChecklistItem, ContactKind, Outcome
-from rasti.rules.month import FIRST_YEAR, LAST_YEAR
+from rasti.rules.phones import check_free_phone, check_phone
 
 _AS_IT_IS = "{why}"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
@@ -36,18 +38,6 @@ def _no_nul(text: str) -> str:
     return _whole(text)
 
 
-def _phone(text: str) -> str:
-    if not 5 <= len(phone_key(text)) <= 20:
-        raise ValueError(marked("is not a phone number: 5 to 20 digits are needed"))
-    return text
-
-
-def _email(text: str) -> str:
-    if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", text):
-        raise ValueError(marked("is not a mail address"))
-    return text
-
-
 def _web(text: str) -> str:
     if not re.match(r"https?://[^\s/]+", text) or " " in text:
         raise ValueError(marked("is not a web address: it begins with https:// or http://"))
@@ -58,26 +48,14 @@ def _web_or_nothing(text: str) -> str:
     return _web(text) if text else text
 
 
-def _free_phone(text: str) -> str:
-    if text and not re.fullmatch(r"7800\d{7}", phone_key(text)):
-        raise ValueError(marked("is not a free number: it begins with 8-800 and has 11 digits"))
-    return text
-
-
-def _sane_year(instant: datetime) -> datetime:
-    # The last days of datetime's range have no UTC, or no minute after them.
-    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
-        raise ValueError(f"the year of {instant.isoformat()} is absurd")
-    return instant
-
-
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_one_line)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000), AfterValidator(_no_nul)]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000), AfterValidator(_no_nul)]
 LineOrNothing = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), AfterValidator(_one_line)]
 WebOrNothing = Annotated[LineOrNothing, AfterValidator(_web_or_nothing)]
-FreePhone = Annotated[LineOrNothing, AfterValidator(_free_phone)]
-Instant = Annotated[AwareDatetime, AfterValidator(_sane_year)]
+Email = Annotated[Line, AfterValidator(check_address)]
+Phone = Annotated[Line, AfterValidator(check_phone)]
+FreePhone = Annotated[LineOrNothing, AfterValidator(check_free_phone)]
 
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -91,8 +69,8 @@ class ClientBody(_Body):
     """The person who asked."""
 
     name: Line
-    phone: Annotated[Line, AfterValidator(_phone)]
-    email: Annotated[Line, AfterValidator(_email)]
+    phone: Phone
+    email: Email
     company: Line | None = None
     city: Line | None = None
 
@@ -139,8 +117,8 @@ class ContactsBody(_Body):
     """How a client can be reached, as an operator corrects it."""
 
     name: Line
-    phone: Annotated[Line, AfterValidator(_phone)]
-    email: Annotated[Line, AfterValidator(_email)]
+    phone: Phone
+    email: Email
 
 
 def parse_contacts(data: object) -> ContactsBody:
@@ -165,20 +143,23 @@ def parse_profile(data: object) -> ProfileBody:
     return parse_body(ProfileBody, data)
 
 
-def parse_lead(data: object) -> LeadBody:
+def parse_lead(data: object, *, clock: Clock | None = None) -> LeadBody:
     """Validate a lead. Raises BadInput that names the field."""
-    return parse_body(LeadBody, data)
+    return parse_body(LeadBody, data, clock=clock)
 
 
-def parse_contact(data: object) -> ContactBody:
+def parse_contact(data: object, *, clock: Clock | None = None) -> ContactBody:
     """Validate a contact. Raises BadInput that names the field."""
-    return parse_body(ContactBody, data)
+    return parse_body(ContactBody, data, clock=clock)
 
 
-def parse_body(model: type[Body], data: object) -> Body:
-    """Validate a body. Raises BadInput that names the field."""
+def parse_body(model: type[Body], data: object, *, clock: Clock | None = None) -> Body:
+    """Validate a body. Raises BadInput that names the field.
+
+    `clock`: asked where an instant is a number of seconds, which has to be near now; without it there are no such.
+    """
     try:
-        return model.model_validate_json(data) if isinstance(data, bytes) else model.model_validate(data)
+        return model.model_validate(data, context={"clock": clock})
     except ValidationError as error:
         first: Any = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "body"
@@ -205,19 +186,6 @@ def reason_of(error: Any) -> Reason:
     message = str(error["msg"]).removeprefix("Value error, ")
     # A message with a brace in it may quote what was sent: it is no template.
     return Reason(message) if "{" not in message and "}" not in message else Reason(_AS_IT_IS, why=message)
-
-
-def phone_key(phone: str) -> str:
-    """A phone number as digits, so that +7, 8 and no prefix are one number (Russian numbering plan)."""
-    digits = re.sub(r"\D", "", phone)
-    if len(digits) == 10:
-        return "7" + digits
-    return "7" + digits[1:] if len(digits) == 11 and digits.startswith("8") else digits
-
-
-def email_key(email: str) -> str:
-    """A mail address without differences of case."""
-    return email.casefold()
 
 
 def utc(instant: datetime) -> str:

@@ -7,16 +7,19 @@ import hashlib
 import re
 from collections.abc import Mapping
 from email.header import Header
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
-from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from models import Message
+from rasti.clients.envelope import Envelope, Unsendable, envelope_of
 from rasti.clients.mailbox import KIND_HEADER, LEAD_HEADER, NUMBER_HEADER, RECIPIENT_HEADER
+from rasti.errors import Reason, marked
 from rasti.ledger.book import Tx
+from rasti.rules.addresses import MailAddress, Sender, read_address, read_sender
 from rasti.secret import load_secret
 from rasti.settings import Settings
 from rasti.steward.mail_facts import FACTS, Letterhead
@@ -37,7 +40,9 @@ class _Policy(EmailPolicy):
 
     def fold(self, name: str, value: Any) -> str:
         line = str(value)
-        if line.isascii() and len(name) + len(": ") + len(line) <= (self.max_line_length or 0):
+        # An address is no text to be broken: folded, a long one could become an encoded word.
+        short = len(name) + len(": ") + len(line) <= (self.max_line_length or 0)
+        if line.isascii() and (short or name == "To"):
             return f"{name}: {line}{self.linesep}"
         if name != "Subject" or line.isascii():
             return str(super().fold(name, value))
@@ -70,13 +75,14 @@ _POLICY = _Policy()
 
 
 def compose(tx: Tx, message: Message, settings: Settings) -> EmailMessage:
-    """The mail of a message, as things stand now. The same message has the same Message-ID however often it is made."""
+    """The mail of a message, as things stand now. The same message has the same Message-ID however often it is made.
+
+    Raises Unsendable: the stored address cannot be sent to, or the mail would not go to it alone.
+    """
     head = Letterhead(settings.language, settings.portal_url.rstrip("/"), tx.programme, lambda: load_secret(settings))
     to, facts = FACTS[message.kind](tx, message, head)
     rendered = render(message.kind.value, settings.language, facts)
-    mail = EmailMessage(policy=_POLICY)
-    mail["From"] = settings.mail_from
-    mail["To"] = to or settings.operator_email
+    mail = addressed(read_sender(settings.mail_from), _recipient(settings.operator_email if to is None else to))
     mail["Subject"] = rendered["subject"]
     mail["Date"] = tx.now
     mail["Message-ID"] = message_id(message, settings.mail_from)
@@ -95,11 +101,29 @@ def compose(tx: Tx, message: Message, settings: Settings) -> EmailMessage:
     return mail
 
 
+def addressed(sender: Sender, to: MailAddress) -> EmailMessage:
+    """A mail without content from a sender to one mailbox. Raises Unsendable: it would not go to that one alone."""
+    mail = EmailMessage(policy=_POLICY)
+    mail["From"] = Address(sender.name, sender.address.local, sender.address.domain)
+    mail["To"] = Address("", to.local, to.domain)
+    if envelope_of(mail) != Envelope(sender.address.sent, to.sent):
+        raise Unsendable("The mail cannot be sent: {why}.", why=Reason(marked("its addresses may be read as others")))
+    return mail
+
+
+def _recipient(stored: str) -> MailAddress:
+    try:
+        # What a former version or the settings took may have no dot.
+        return read_address(stored, dotless=True)
+    except ValueError as error:
+        raise Unsendable("The recipient’s mail address is wrong: {why}.", why=Reason(str(error))) from None
+
+
 def message_id(message: Message, mail_from: str) -> str:
     """A Message-ID that depends on the message alone, so that a resent mail is recognised as a copy."""
     # With the instant of its creation, for ids begin anew in another database.
     identity = f"{message.id} {message.dedupe_key} {message.created_at.isoformat()}"
-    domain = parseaddr(mail_from)[1].rpartition("@")[2] or "localhost"
+    domain = read_sender(mail_from).address.domain
     return f"<rasti.{message.id}.{hashlib.sha256(identity.encode()).hexdigest()[:24]}@{domain}>"
 
 

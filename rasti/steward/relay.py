@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select
 from sqlmodel import col
 
 from models import Attempt, Client, Lead, Message, Partner, Tenure
+from rasti.clients.envelope import Unsendable
 from rasti.clients.mailbox import Mailbox
 from rasti.clients.smtp import Delayed, Rejected, SmtpAddress, SmtpServer
 from rasti.errors import Unavailable
@@ -155,6 +156,10 @@ def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> boo
             mail = compose(tx, message, settings) if still_holds(tx, message) else None
     except Unavailable:
         raise  # the database: the claim will expire
+    except Unsendable as error:
+        messages.give_up(book, claim, error=str(error))
+        _note("message.dead", claim, level=logging.ERROR, why=error)
+        return False
     except Exception as error:  # noqa: BLE001 - one poison message must not keep the others from their readers
         state = messages.retry(book, claim, error=type(error).__name__)
         _note("message.failed", claim, level=logging.ERROR, error=error, state=state)

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from models import Message, Ranking
+from models import Client, Message, Ranking
+from rasti.clients.envelope import Unsendable, envelope_of
 from rasti.ledger.book import Book
 from rasti.ledger.contacts import log_contact
 from rasti.ledger.desk import assign_lead, close_lead
@@ -22,6 +23,7 @@ from rasti.ledger.restored import note_restored
 from rasti.ledger.sign_in import request_link
 from rasti.ledger.tenures import decline, switch_holder
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
+from rasti.rules.addresses import read_address
 from rasti.rules.bodies import parse_contact, parse_lead
 from rasti.rules.kinds import Channel, MessageKind
 from rasti.rules.programme import Programme
@@ -49,21 +51,21 @@ MAILS = [kind for kind in MessageKind if not kind.name.startswith("RUN_")]
 NAME = "Иван <b>Петров</b> & Ко"
 
 
-def settings_in(language: Any) -> Settings:
+def settings_in(language: Any, mail_from: str = "Заявки <leads@vendor.example>") -> Settings:
     return Settings(
         language=language,
         portal_url="https://leads.vendor.example/",
         operator_email="ops@vendor.example",
-        mail_from="Заявки <leads@vendor.example>",
+        mail_from=mail_from,
         secret_key="0123456789" * 4,
     )
 
 
-def composed(book: Book, kind: MessageKind, language: str = "en") -> EmailMessage:
+def composed(book: Book, kind: MessageKind, language: str = "en", **settings: Any) -> EmailMessage:
     """The newest message of a kind, as a mail."""
     with book.read() as tx:
         found = select(Message).where(col(Message.kind) == kind).order_by(col(Message.id).desc()).limit(1)
-        return compose(tx, tx.session.execute(found).scalar_one(), settings_in(language))
+        return compose(tx, tx.session.execute(found).scalar_one(), settings_in(language, **settings))
 
 
 def text_of(mail: EmailMessage, part: str = "plain") -> str:
@@ -154,13 +156,48 @@ def test_every_mail_renders_in_every_language(everything: Book, language: str) -
             assert not re.search(r"Петров|@|client\d|495", str(mail["Subject"]))
 
 
-def test_an_address_with_russian_letters_is_written_for_servers_that_take_it(book: Book) -> None:
-    """SMTPUTF8, RFC 6531: smtplib asks for such headers when an address is no ASCII."""
+def test_a_domain_in_russian_letters_is_written_for_every_server_as_IDNA(book: Book) -> None:
     won_month(book)
-    arrive(book, 1, client={"email": "почта@ромашка.example"})
-    mail = composed(book, MessageKind.WELCOME)
-    written = mail.as_bytes(policy=mail.policy.clone(utf8=True))
-    assert "To: почта@ромашка.example\n".encode() in written
+    arrive(book, 1, client={"email": "Pochta@РОМАШКА.example"})
+    assert b"To: Pochta@xn--80aa3agjl3d.example\n" in composed(book, MessageKind.WELCOME).as_bytes()
+
+
+@pytest.mark.parametrize(
+    ("stored", "why"),
+    [
+        ("имя@ромашка.example", "before the @"),
+        ("=?utf-8?q?victim=40evil.test=2C?=x@client.example", "plain mail address"),
+        ("a@b.example, c@d.example", "plain mail address"),
+        ("a(b)c@client.example", "plain mail address"),
+        ("", "plain mail address"),
+    ],
+)
+def test_what_an_earlier_version_took_for_an_address_is_not_sent_to(book: Book, stored: str, why: str) -> None:
+    won_month(book)
+    lead = arrive(book, 1)
+    with book.write() as tx:
+        tx.session.get_one(Client, lead).email = stored
+    with pytest.raises(Unsendable, match=why) as refused:
+        composed(book, MessageKind.WELCOME)
+    assert not stored or stored not in str(refused.value)
+
+
+@pytest.mark.parametrize("stored", ["info@ПОЧТА.рф", "ann@mailhost", "Ann.Smith@Client.Example"])
+def test_what_an_earlier_version_took_is_sent_to_where_mail_can_carry_it(book: Book, stored: str) -> None:
+    won_month(book)
+    lead = arrive(book, 1)
+    with book.write() as tx:
+        tx.session.get_one(Client, lead).email = stored
+    assert envelope_of(composed(book, MessageKind.WELCOME)).recipient == read_address(stored, dotless=True).sent
+
+
+def test_a_sender_with_a_domain_in_russian_letters_is_IDNA_too(book: Book) -> None:
+    won_month(book)
+    arrive(book, 1)
+    mail = composed(book, MessageKind.WELCOME, mail_from="Заявки <info@почта.рф>")
+    assert envelope_of(mail).sender == "info@xn--80a1acny.xn--p1ai"
+    assert mail["Message-ID"].endswith("@xn--80a1acny.xn--p1ai>")
+    assert message_from_bytes(mail.as_bytes(), policy=policy.default)["From"].addresses[0].display_name == "Заявки"
 
 
 def test_every_kind_of_mail_has_a_folder_and_every_folder_a_kind() -> None:

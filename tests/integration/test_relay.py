@@ -379,7 +379,7 @@ def test_a_line_break_in_a_name_cannot_add_a_header(book: Book, settings: Settin
         assert "Bcc" not in mail.as_bytes().decode("utf-8", "replace").partition("\n\n")[0]
 
 
-def test_an_address_with_a_line_break_fails_alone(book: Book, settings: Settings) -> None:
+def test_an_address_with_a_line_break_is_given_up_alone(book: Book, settings: Settings) -> None:
     add_cast(book)
     with book.write() as tx:
         tx.session.get_one(Partner, SECOND).email = "a@b.example\nBcc: thief@evil.example"
@@ -389,7 +389,7 @@ def test_an_address_with_a_line_break_fails_alone(book: Book, settings: Settings
         tx.send(MessageKind.LEAD_TAKEN, "x", partner_code=SECOND, lead_id=lead, reason="moved")
     post = FakePostman()
     assert deliver(book, settings, postman=post) == 3
-    assert states(book, MessageKind.LEAD_TAKEN) == ["pending"]
+    assert states(book, MessageKind.LEAD_TAKEN) == ["dead"]
 
 
 def test_a_long_russian_subject_gets_through_a_mail_server_whole(book: Book, tmp_path: Path) -> None:

@@ -74,7 +74,13 @@ def test_a_key_that_is_none_is_refused(site: Program, key: str) -> None:
         ({"workplaces": "5"}, "workplaces"),
         ({"workplaces": 0}, "workplaces"),
         ({"requested_at": "2019-09-02T10:00:00"}, "requested_at"),
+        ({"requested_at": "20190902"}, "requested_at"),
+        ({"requested_at": 20190902}, "requested_at"),
+        ({"requested_at": 2019}, "requested_at"),
         ({"client": {"email": "nobody"}}, "client.email"),
+        ({"client": {"email": "=?utf-8?q?victim=40evil.test=2C?=x@client.example"}}, "client.email"),
+        ({"client": {"email": "имя@client.example"}}, "client.email"),
+        ({"client": {"phone": "12345"}}, "client.phone"),
         ({"product": "a\nb"}, "product"),
         ({"surprise": 1}, "surprise"),
     ],
@@ -83,6 +89,10 @@ def test_a_wrong_field_is_named(site: Program, changes: dict[str, Any], field: s
     answer = site.post("leads", lead_data(**changes))
     assert is_problem(answer, 422)
     assert answer.json()["field"] == field
+
+
+def test_seconds_near_now_are_an_instant(site: Program, clock: MovableClock) -> None:
+    assert site.post("leads", lead_data(requested_at=int(clock.now.timestamp()))).status_code == 202
 
 
 @pytest.mark.parametrize(

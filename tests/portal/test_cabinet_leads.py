@@ -143,6 +143,14 @@ def test_a_client_who_calls_back_is_found_in_ones_own_hands(
     assert listed(partner(SECOND).post("/leads/find", {"client": asked}).text) == [lead]
 
 
+@pytest.mark.parametrize("asked", ["INFO@почта.рф", "info@xn--80a1acny.xn--p1ai", "+47 41 23 45 67", "8 10 4741234567"])
+def test_a_client_is_found_by_every_spelling(book: Book, partner: Partners, asked: str) -> None:
+    won_month(book)
+    lead = arrive(book, 1, client={"email": "Info@ПОЧТА.РФ", "phone": "+47 41 23 45 67 доб. 3"})
+    arrive(book, 2, client={"phone": "8 (474) 123-45-67"})
+    assert listed(partner(WINNER).post("/leads/find", {"client": asked}).text) == [lead]
+
+
 def test_nothing_asked_finds_nothing(book: Book, partner: Partners) -> None:
     won_month(book)
     arrive(book)

@@ -1,6 +1,8 @@
 """The desk's leads: found, looked at, decided about."""
 
+import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from sqlmodel import col, select
@@ -167,6 +169,36 @@ def test_contacts_are_corrected_without_a_word_of_them_in_the_trail(book: Book, 
     wrong = operator.post(f"/desk/leads/{lead}/contacts", form | {"email": "no address"})
     assert wrong.status_code == 422
     assert 'value="no address"' in wrong.text
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("email", "a(b)c@client.example", "«Почта»: нужен один обычный адрес почты"),
+        ("email", "=?utf-8?q?victim=40evil.test=2C?=x@client.example", "«Почта»: нужен один обычный адрес почты"),
+        ("email", "имя@почта.рф", "«Почта»: почта не передаёт такие буквы перед @"),
+        ("phone", "12345", "«Телефон»: это не полный номер телефона"),
+        ("name", "", "«Имя»: "),
+    ],
+)
+def test_a_wrong_contact_is_named_by_its_field_in_the_pages_language(
+    operator: Browser, lead: int, field: str, value: str, said: str
+) -> None:
+    form = {"name": "Иван", "phone": "8 (495) 777-00-00", "email": "new@client.example", "reason": "опечатка"}
+    answer = operator.post(f"/desk/leads/{lead}/contacts", form | {field: value})
+    assert answer.status_code == 422
+    assert said in unescape(answer.text)
+    (wrong,) = re.findall(r'<input[^>]*aria-invalid="true"', answer.text)
+    assert f'name="{field}"' in wrong
+
+
+def test_a_phone_is_shown_as_typed_and_as_it_was_understood(book: Book, operator: Browser) -> None:
+    won_month(book)
+    lead = arrive(book, 1, client={"phone": "8 (474) 123-45-67 доб. 12"})
+    page = operator.get(f"/desk/leads/{lead}").text
+    assert '<a href="tel:+74741234567;ext=12">8 (474) 123-45-67 доб. 12</a>' in page
+    assert "+7 474 123-45-67" in page
 
 
 def test_an_attached_request_becomes_a_lead_of_its_own(book: Book, operator: Browser, lead: int) -> None:

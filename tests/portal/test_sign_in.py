@@ -7,7 +7,7 @@ import pyotp
 import pytest
 from sqlmodel import select
 
-from models import AuditEvent, Message, PortalSession, SignInLink
+from models import AuditEvent, Message, Partner, PortalSession, SignInLink
 from rasti.clients.mailbox import read_mailbox
 from rasti.ledger.book import Book
 from rasti.ledger.operators import Added, add_operator, disable_operator
@@ -80,6 +80,34 @@ def test_a_partner_with_two_codes_gets_a_link_for_each(book: Book, settings: Set
     add_partner(book, "two", email="SAME@partner.example")
     guest.post("/sign-in", {"email": "same@partner.example"})
     assert deliver(book, settings) == 2
+
+
+@pytest.mark.parametrize(
+    "typed", ["Info@ПАРТНЁР.РФ", "info@партнёр.рф", "info@xn--80a0aefbk0i.xn--p1ai", "INFO@партнЁр.рф "]
+)
+def test_a_partner_is_found_by_an_address_with_russian_letters_in_any_case(
+    book: Book, settings: Settings, guest: Browser, typed: str
+) -> None:
+    add_partner(book, "one", email="Info@Партнёр.РФ")
+    add_partner(book, "two", email="info@партнер.рф")  # with a е: another domain
+    guest.post("/sign-in", {"email": typed})
+    assert deliver(book, settings) == 1
+    (letter,) = read_mailbox(settings.mailbox)
+    assert (letter.recipient, letter.to) == ("one", "Info@xn--80a0aefbk0i.xn--p1ai")
+
+
+@pytest.mark.parametrize("known", ["", "former@partner.example"])
+def test_an_address_that_the_version_before_changed_is_the_one_that_counts(
+    book: Book, settings: Settings, guest: Browser, known: str
+) -> None:
+    """It knows no keys: a new partner of its has none, a changed one the former."""
+    add_partner(book, "one", email="new@partner.example")
+    with book.write() as tx:
+        tx.session.get_one(Partner, "one").email_key = known or None
+    guest.post("/sign-in", {"email": "former@partner.example"})
+    assert deliver(book, settings) == 0
+    guest.post("/sign-in", {"email": "new@partner.example"})
+    assert deliver(book, settings) == (0 if known else 1)
 
 
 def test_links_are_not_mailed_without_end(book: Book, clock: MovableClock, guest: Browser) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from rasti.errors import BadInput
-from rasti.rules.bodies import email_key, parse_contact, parse_lead, phone_key
+from rasti.rules.addresses import email_key
+from rasti.rules.bodies import parse_contact, parse_lead
+from rasti.rules.phones import phone_key
 from tests.builders import contact_data, lead_data
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from rasti.errors import BadInput, WrongMedia
+from rasti.portal.pages import now_of
 from rasti.rules.bodies import parse_body
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -25,7 +26,7 @@ def json_body(model: type[Body]) -> Callable[..., Awaitable[Body]]:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise WrongMedia("Send JSON, with the header Content-Type: application/json (it is {kind!r}).", kind=kind)
-        return parse_body(model, strict_json(await request.body()))
+        return parse_body(model, strict_json(await request.body()), clock=lambda: now_of(request))
 
     return read
 
