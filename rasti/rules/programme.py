@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from rasti.errors import BadInput, Refused
 from rasti.rules.kinds import CheckpointKind
 from rasti.rules.month import Month
+from rasti.rules.spelling import spelling_key
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
@@ -204,6 +205,11 @@ class Programme(_Strict):
     @cached_property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @cached_property
+    def issuer_keys(self) -> dict[str, str]:
+        """The issuers as they are compared, each as it is written first (D6)."""
+        return {spelling_key(issuer): issuer for issuer in reversed(self.issuers)}
 
     def rules_for(self, month: Month) -> Rules:
         """The rules in force in a month; before the first ones, the first."""
