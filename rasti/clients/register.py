@@ -45,20 +45,19 @@ class ReadInvoice:
     first_row: int
     lines: list[Line] = field(default_factory=list)
 
-    def digest(self, issuer: str, number: str, status: InvoiceStatus) -> str:
+    def digest(self, issuer: str | None = None, number: str | None = None, status: InvoiceStatus | None = None) -> str:
         """SHA-256 of what ranking reads, whatever the order of the lines; names are labels and not part of it.
 
-        Issuer and number as they are stored: another spelling in a file is no other invoice. `status`: its own, unless
-        it is left out.
+        Issuer and number as they are stored, where they are: another spelling in a file is no other invoice.
         """
         head = (
-            issuer,
-            number,
+            issuer or self.issuer,
+            number or self.number,
             str(self.key[2]),
             self.issued_on.isoformat(),
             str(self.month),
             self.partner_code,
-            status.value,
+            (status or self.status).value,
         )
         lines = sorted(f"{line.product_code}\x1f{line.quantity}\x1f{line.kopecks}" for line in self.lines)
         # Control characters cannot stand in a field, so no two invoices write the same text.

@@ -166,7 +166,7 @@ def take(tx: Tx, batch_id: int, news: News, changes: Changes, progress: Progress
         columns = ("id", "issuer", "number", "year", "issuer_key", "number_key", "bare_number")
         insert_rows(tx.session, Invoice, columns, _invoice_rows(ids, some))
         first = [
-            Revision(invoice, invoice.digest(invoice.issuer, invoice.number, invoice.status), invoice_id, 1, False)
+            Revision(invoice, invoice.digest(), invoice_id, 1, left_out=False)
             for invoice_id, invoice in zip(ids, some, strict=True)
         ]
         _add_revisions(tx, batch_id, first, changes)
@@ -183,7 +183,7 @@ def revise(tx: Tx, batch_id: int, revised: Sequence[Revised], changes: Changes) 
     revisions = [
         Revision(
             it.invoice,
-            it.invoice.digest(it.stored.issuer, it.stored.number, it.invoice.status),
+            it.invoice.digest(it.stored.issuer, it.stored.number),
             it.stored.invoice_id,
             it.stored.revision + 1,
             it.left_out,
