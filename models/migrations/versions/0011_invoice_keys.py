@@ -38,7 +38,7 @@ JOIN invoice_revision AS other_now ON other_now.invoice_id = other.id AND other_
 WHERE one_now.status = 'posted' AND other_now.status = 'posted'
 """
 _ALIKE = (
-    "other.number_key = one.number_key AND other.id > one.id",
+    "other.number_key = one.number_key AND one.bare_number IS NULL AND other.id > one.id",
     "other.bare_number = one.bare_number AND other.bare_number IS NOT NULL AND other.id > one.id",
     "other.bare_number = one.number_key AND other.bare_number IS NOT NULL AND one.bare_number IS NULL",
 )
