@@ -127,7 +127,9 @@ class _Reading:
         self.months: set[Month] = set()
         self._months: dict[str, Month] = {}
         self._issuer_keys: dict[str, str] = {}
-        self._last_number = self._last_number_key = ""  # rows of one invoice mostly stand together
+        # Rows of one invoice mostly stand together: issuer, number and day of the row before, and its invoice.
+        self._last_named: tuple[object, ...] = ()
+        self._last_invoice: ReadInvoice
 
     def read(self, lines: RegisterLines, size: int, progress: Progress | None) -> Register:
         columns = self._header(lines.header())
@@ -186,35 +188,39 @@ class _Reading:
 
     def _add(self, number: int, row: Row) -> bool:
         """Add a row to its invoice; False: it does not agree with the rows before it."""
-        key = self._key(row)
-        invoice = self.invoices.get(key)
-        if invoice is None:
-            self.dated = True
-            self.months.add(row.month)
-            invoice = self.invoices[key] = ReadInvoice(
-                key,
-                row.issuer,
-                row.number,
-                row.issued_on,
-                row.month,
-                row.partner_code,
-                row.partner,
-                row.status,
-                number,
-            )
-        elif not _agrees(invoice, row):
+        named = row[:3]
+        if named != self._last_named:
+            key = self._key(row)
+            self._last_named, self._last_invoice = named, self.invoices.get(key) or self._begin(key, number, row)
+        invoice = self._last_invoice
+        if not _agrees(invoice, row):
             return False
         invoice.lines.append(tuple.__new__(Line, row[6:10]))
         return True
 
+    def _begin(self, key: tuple[str, str, int], number: int, row: Row) -> ReadInvoice:
+        """An invoice with its first row."""
+        self.dated = True
+        self.months.add(row.month)
+        invoice = self.invoices[key] = ReadInvoice(
+            key,
+            row.issuer,
+            row.number,
+            row.issued_on,
+            row.month,
+            row.partner_code,
+            row.partner,
+            row.status,
+            number,
+        )
+        return invoice
+
     def _key(self, row: Row) -> tuple[str, str, int]:
-        """What identifies the row's invoice; each spelling is looked at once, or nearly."""
+        """What identifies the row's invoice."""
         issuer = self._issuer_keys.get(row.issuer)
         if issuer is None:
             issuer = self._issuer_keys[row.issuer] = spelling_key(row.issuer)
-        if row.number != self._last_number:
-            self._last_number, self._last_number_key = row.number, spelling_key(row.number)
-        return issuer, self._last_number_key, row.issued_on.year
+        return issuer, spelling_key(row.number), row.issued_on.year
 
     def _quarantine_whole_invoices(self) -> int:
         """Set aside every invoice that has a bad row; returns how many invoices are quarantined."""

@@ -1,4 +1,4 @@
-"""What only an operator can say: which of two invoices counts, whether an unknown issuer's do; and what changed since."""
+"""What only an operator can say: which of two invoices counts, whether a strange issuer does; what changed since."""
 
 import io
 from collections.abc import Callable

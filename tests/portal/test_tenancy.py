@@ -75,6 +75,7 @@ PARAMETERS = {
     "violation_id": "1",
     "message_id": "1",
     "row_id": "1",
+    "double_id": "1",
     "upload_id": "nothing",
     "step": "rank",
 }
