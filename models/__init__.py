@@ -3,12 +3,14 @@
 from models.access import ApiToken, IdempotencyKey, Operator, PortalSession, SignInLink, SignInTry
 from models.audit import AuditEvent, Heartbeat, Installation
 from models.billing import (
+    AcceptedIssuer,
     IngestBatch,
     Invoice,
     InvoiceLine,
     InvoiceRevision,
     MonthClose,
     MonthDigest,
+    ProbableDouble,
     QuarantinedRow,
     Upload,
 )
@@ -20,6 +22,7 @@ from models.rankings import Publication, Ranking, RankingEntry
 from models.tenures import Tenure, Walk
 
 __all__ = [
+    "AcceptedIssuer",
     "ApiToken",
     "Attempt",
     "AuditEvent",
@@ -43,6 +46,7 @@ __all__ = [
     "Partner",
     "PartnerProfile",
     "PortalSession",
+    "ProbableDouble",
     "Publication",
     "QuarantinedRow",
     "Ranking",

@@ -4,11 +4,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.types import BigId, Kopecks, MonthText, UtcDateTime, Word, one_of
-from rasti.rules.kinds import InvoiceStatus
+from rasti.rules.kinds import InvoiceStatus, Keep
 from rasti.rules.month import Month
 
 
@@ -73,14 +73,39 @@ class QuarantinedRow(SQLModel, table=True):
 
 
 class Invoice(SQLModel, table=True):
-    """The identity of an invoice: issuer, number and year of issue."""
+    """The identity of an invoice: issuer, number and year of issue; as first typed, and as they are compared (D1).
 
-    __table_args__ = (UniqueConstraint("issuer", "number", "year"),)
+    No keys: a program of the version before wrote the row; the next reading of a register gives it some.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("issuer", "number", "year"),
+        # Two spellings of one identity are one invoice.
+        Index("uq_invoice_keys", "issuer_key", "number_key", "year", unique=True),
+        # Finds the numbers that differ by leading zeros only.
+        Index(
+            "ix_invoice_bare_number",
+            "issuer_key",
+            "bare_number",
+            sqlite_where=text("bare_number IS NOT NULL"),
+            postgresql_where=text("bare_number IS NOT NULL"),
+        ),
+        # Finds what has no keys yet.
+        Index(
+            "ix_invoice_without_keys",
+            "id",
+            sqlite_where=text("issuer_key IS NULL"),
+            postgresql_where=text("issuer_key IS NULL"),
+        ),
+    )
 
     id: int = Field(default=None, primary_key=True, sa_type=BigId)
     issuer: str
     number: str
     year: int
+    issuer_key: str | None = None  # `rules/spelling.py`
+    number_key: str | None = None
+    bare_number: str | None = None  # the key without its leading zeros, where that is another
 
 
 class InvoiceRevision(SQLModel, table=True):
@@ -113,6 +138,8 @@ class InvoiceRevision(SQLModel, table=True):
     status: InvoiceStatus = Field(sa_type=Word(InvoiceStatus))
     digest: str = Field(max_length=64)  # SHA-256 of everything below and above that ranking reads
     batch_id: int = Field(foreign_key="ingest_batch.id", sa_type=BigId)
+    # Cancelled by an operator's word only: its file says posted, it is the double of another.
+    left_out: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
 
 
 class InvoiceLine(SQLModel, table=True):
@@ -138,3 +165,43 @@ class MonthClose(SQLModel, table=True):
     issuer: str
     month: Month = Field(sa_type=MonthText)
     closed_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ProbableDouble(SQLModel, table=True):
+    """Two invoices that are probably one: their months wait until an operator says which (D6).
+
+    Kept when it is resolved, so that reading the same again asks nobody: the word holds while the two are alike.
+    """
+
+    __tablename__ = "probable_double"
+    __table_args__ = (
+        one_of("keep", Keep),
+        CheckConstraint("(keep IS NULL) = (resolved_at IS NULL)", name="resolved_at_a_time"),
+        UniqueConstraint("first_id", "second_id"),
+        Index("ix_probable_double_second", "second_id"),
+        Index(
+            "ix_probable_double_open", "id", sqlite_where=text("keep IS NULL"), postgresql_where=text("keep IS NULL")
+        ),
+    )
+
+    id: int = Field(default=None, primary_key=True, sa_type=BigId)
+    first_id: int = Field(foreign_key="invoice.id", sa_type=BigId)  # read before the second
+    second_id: int = Field(foreign_key="invoice.id", sa_type=BigId)
+    found_at: datetime = Field(sa_type=UtcDateTime)
+    keep: Keep | None = Field(default=None, sa_type=Word(Keep))
+    reason: str | None = None
+    resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class AcceptedIssuer(SQLModel, table=True):
+    """An operator's word that the invoices of an issuer whom the programme does not name count in a month (D6)."""
+
+    __tablename__ = "accepted_issuer"
+    __table_args__ = (UniqueConstraint("issuer_key", "month"),)
+
+    id: int = Field(default=None, primary_key=True, sa_type=BigId)
+    issuer: str
+    issuer_key: str
+    month: Month = Field(sa_type=MonthText)
+    reason: str
+    accepted_at: datetime = Field(sa_type=UtcDateTime)

@@ -53,7 +53,7 @@ def new_ids(session: Session, model: type[SQLModel], count: int) -> Sequence[int
     return range(last + 1, last + 1 + count)
 
 
-def among(session: Session, column: SQLColumnExpression[str], values: Sequence[str]) -> ColumnElement[bool]:
+def among(session: Session, column: SQLColumnExpression[Any], values: Sequence[str]) -> ColumnElement[bool]:
     """Whether a column has one of many values, which are sent as one parameter."""
     if session.get_bind().dialect.name == "postgresql":
         return column == any_(literal(list(values), ARRAY(Text)))

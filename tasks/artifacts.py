@@ -28,7 +28,9 @@ _NOT_RANKED = {
 }
 _MISSING = {
     "not_closed": "{issuer} has not closed {month}",
+    "unknown_issuer": "{issuer} has invoices in {month} and is none of the programme's issuers",
     "quarantine": "{rows} rows of {month} are in quarantine",
+    "doubles": "{pairs} invoices of {month} are probably there twice",
     "no_invoices": "{month} has no counted invoice",
 }
 _SKIPPED = {

@@ -103,6 +103,9 @@ def _draw_ingest(console: "Console", report: "IngestReport") -> None:
         (_("cancelled"), report.cancelled),
     ]
     draw_table(console, "", [_("Register"), _("Number")], rows)
+    if report.doubles:
+        text = _("Invoices that are probably there twice: {count}. See `rasti doubles list`.")
+        console.print(text.format(count=report.doubles))
     if report.quarantined:
         bad = [(row.row, row.reason) for row in report.quarantined]
         draw_table(console, _("In quarantine"), [_("Row"), _("Reason")], bad)

@@ -12,7 +12,7 @@ from rasti.cli.context import Options, parse_instant
 from rasti.errors import RastiError
 from rasti.i18n import _
 
-_MODULES = ("billing", "tenures", "leads", "steward", "portal", "tokens", "up", "database", "backup")
+_MODULES = ("billing", "doubts", "tenures", "leads", "steward", "portal", "tokens", "up", "database", "backup")
 
 
 def build() -> typer.Typer:
@@ -27,6 +27,8 @@ def build() -> typer.Typer:
     groups = {
         "partners": typer.Typer(no_args_is_help=True, help=_("The partner list.")),
         "quarantine": typer.Typer(no_args_is_help=True, help=_("Rows of registers that could not be read.")),
+        "doubles": typer.Typer(no_args_is_help=True, help=_("Invoices that are probably there twice.")),
+        "issuers": typer.Typer(no_args_is_help=True, help=_("Issuers whom the programme does not name.")),
         "lead": typer.Typer(no_args_is_help=True, help=_("Leads and their attempts.")),
         "violation": typer.Typer(no_args_is_help=True, help=_("Violations of the regulation.")),
         "tenure": typer.Typer(no_args_is_help=True, help=_("Who holds the leads.")),

@@ -131,6 +131,10 @@ def status(ctx: typer.Context, json: JsonOption = False) -> None:
             text = _("Restored at {restored_at} from a backup of {made_at}: what happened in between is missing.")
             times = {name: local_time(at, book.programme.zone) for name, at in restored.items()}
             console.print(text.format(**times))
+        changed = view.get("changed_since_published")
+        if changed:
+            text = _("Published, and their invoices changed since: {months}. `rasti rank MONTH` computes anew.")
+            console.print(text.format(months=", ".join(changed)))
         if tenure is None:
             console.print(_("Nobody holds the leads."))
         else:

@@ -7,6 +7,7 @@ from datetime import date
 from io import StringIO
 from pathlib import Path
 
+from rasti.clients.file_kinds import not_utf_8, refuse_other_kinds
 from rasti.errors import BadInput, NotFound, Reason
 from rasti.rules.addresses import check_address
 
@@ -31,13 +32,17 @@ class ListedPartner:
 def read_partner_list(path: Path) -> list[ListedPartner]:
     """All partners of a file. Raises NotFound, BadInput that names the row and the field."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        raw = path.read_bytes()
+        refuse_other_kinds(path, raw)
+        text = raw.decode("utf-8-sig")
     except FileNotFoundError as error:
         raise NotFound("There is no file {path}.", path=path) from error
     except OSError as error:
         raise BadInput("{path} cannot be read: {why}.", path=path, why=error.strerror) from error
     except UnicodeDecodeError as error:
-        raise BadInput("{path} is not UTF-8; save the partner list as UTF-8.", path=path) from error
+        row = raw.count(b"\n", 0, error.start) + 1
+        line = raw.splitlines()[row - 1]
+        raise not_utf_8(path, row, line, error.start - raw.rfind(b"\n", 0, error.start)) from error
     partners: dict[str, ListedPartner] = {}
     reader = csv.reader(StringIO(text, newline=""), delimiter=";", strict=True)
     try:

@@ -14,6 +14,7 @@ from rasti.errors import BadInput, NotFound
 from rasti.garbage import garbage_left_alone
 from rasti.rules.kinds import InvoiceStatus
 from rasti.rules.month import Month
+from rasti.rules.spelling import spelling_key
 
 Progress = Callable[[str, int, int], None]  # what is going on, how much of it is done, of how much
 
@@ -31,9 +32,11 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class ReadInvoice:
-    """An invoice as the file has it; `key`, what identifies it: issuer, number, year of issue."""
+    """An invoice as the file has it; `key`, what identifies it: issuer and number as compared, year of issue."""
 
     key: tuple[str, str, int]
+    issuer: str  # as first written in the file
+    number: str
     issued_on: date
     month: Month
     partner_code: str
@@ -42,25 +45,19 @@ class ReadInvoice:
     first_row: int
     lines: list[Line] = field(default_factory=list)
 
-    @property
-    def issuer(self) -> str:
-        return self.key[0]
+    def digest(self, issuer: str | None = None, number: str | None = None, status: InvoiceStatus | None = None) -> str:
+        """SHA-256 of what ranking reads, whatever the order of the lines; names are labels and not part of it.
 
-    @property
-    def number(self) -> str:
-        return self.key[1]
-
-    def digest(self) -> str:
-        """SHA-256 of what ranking reads, whatever the order of the lines; names are labels and not part of it."""
-        issuer, number, year = self.key
+        Issuer and number as they are stored, where they are: another spelling in a file is no other invoice.
+        """
         head = (
-            issuer,
-            number,
-            str(year),
+            issuer or self.issuer,
+            number or self.number,
+            str(self.key[2]),
             self.issued_on.isoformat(),
             str(self.month),
             self.partner_code,
-            self.status.value,
+            (status or self.status).value,
         )
         lines = sorted(f"{line.product_code}\x1f{line.quantity}\x1f{line.kopecks}" for line in self.lines)
         # Control characters cannot stand in a field, so no two invoices write the same text.
@@ -79,8 +76,14 @@ class BadRow:
     months: set[Month]  # those it keeps incomplete (D6)
 
     @property
-    def key(self) -> tuple[str | None, str | None, int | None]:
-        return self.issuer, self.number, self.year
+    def named(self) -> tuple[str, str] | None:
+        """Its issuer and number as they are compared; None: one of them cannot be read."""
+        return named(self.issuer, self.number)
+
+
+def named(issuer: str | None, number: str | None) -> tuple[str, str] | None:
+    """Issuer and number as they are compared; None: one of them is not known."""
+    return None if issuer is None or number is None else (spelling_key(issuer), spelling_key(number))
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,10 @@ class _Reading:
         self.dated = False
         self.months: set[Month] = set()
         self._months: dict[str, Month] = {}
+        self._issuer_keys: dict[str, str] = {}
+        # Rows of one invoice mostly stand together: issuer, number and day of the row before, and its invoice.
+        self._last_named: tuple[object, ...] = ()
+        self._last_invoice: ReadInvoice
 
     def read(self, lines: RegisterLines, size: int, progress: Progress | None) -> Register:
         columns = self._header(lines.header())
@@ -169,7 +176,7 @@ class _Reading:
             row = read_row(cells, columns, self.currency, self._months)
             known.learn(text, row)
             if not self._add(number, row):
-                _check_agreement(self.invoices[row.issuer, row.number, row.issued_on.year], row)
+                _check_agreement(self.invoices[self._key(row)], row)
         except Malformed as error:
             trace = trace_of(cells or text.split(";"), columns)
             bad = BadRow(number, str(error), trace.issuer, trace.number, trace.year, set(trace.months))
@@ -181,24 +188,39 @@ class _Reading:
 
     def _add(self, number: int, row: Row) -> bool:
         """Add a row to its invoice; False: it does not agree with the rows before it."""
-        key = row.issuer, row.number, row.issued_on.year
-        invoice = self.invoices.get(key)
-        if invoice is None:
-            self.dated = True
-            self.months.add(row.month)
-            invoice = self.invoices[key] = ReadInvoice(
-                key,
-                row.issued_on,
-                row.month,
-                row.partner_code,
-                row.partner,
-                row.status,
-                number,
-            )
-        elif not _agrees(invoice, row):
+        named = row[:3]
+        if named != self._last_named:
+            key = self._key(row)
+            self._last_named, self._last_invoice = named, self.invoices.get(key) or self._begin(key, number, row)
+        invoice = self._last_invoice
+        if not _agrees(invoice, row):
             return False
         invoice.lines.append(tuple.__new__(Line, row[6:10]))
         return True
+
+    def _begin(self, key: tuple[str, str, int], number: int, row: Row) -> ReadInvoice:
+        """An invoice with its first row."""
+        self.dated = True
+        self.months.add(row.month)
+        invoice = self.invoices[key] = ReadInvoice(
+            key,
+            row.issuer,
+            row.number,
+            row.issued_on,
+            row.month,
+            row.partner_code,
+            row.partner,
+            row.status,
+            number,
+        )
+        return invoice
+
+    def _key(self, row: Row) -> tuple[str, str, int]:
+        """What identifies the row's invoice."""
+        issuer = self._issuer_keys.get(row.issuer)
+        if issuer is None:
+            issuer = self._issuer_keys[row.issuer] = spelling_key(row.issuer)
+        return issuer, spelling_key(row.number), row.issued_on.year
 
     def _quarantine_whole_invoices(self) -> int:
         """Set aside every invoice that has a bad row; returns how many invoices are quarantined."""
@@ -207,22 +229,22 @@ class _Reading:
             years.setdefault((issuer, number), []).append(year)
         for bad in self.bad_rows:
             # Without a date the row may belong to any invoice of that number.
-            if bad.issuer and bad.number and bad.year is None:
-                of_number = years.get((bad.issuer, bad.number), [])
+            if bad.year is None and bad.named is not None:
+                of_number = years.get(bad.named, [])
                 bad.year = of_number[0] if len(of_number) == 1 else None
-        whole: dict[tuple[str, str, int | None], set[Month]] = {}
+        whole: dict[tuple[tuple[str, str], int | None], set[Month]] = {}
         for bad in self.bad_rows:
-            if bad.issuer is None or bad.number is None:
+            if bad.named is None:
                 continue
-            months = whole.setdefault((bad.issuer, bad.number, bad.year), set())
+            months = whole.setdefault((bad.named, bad.year), set())
             months |= bad.months
-            for year in years.get((bad.issuer, bad.number), []) if bad.year is None else [bad.year]:
-                invoice = self.invoices.pop((bad.issuer, bad.number, year), None)
+            for year in years.get(bad.named, []) if bad.year is None else [bad.year]:
+                invoice = self.invoices.pop((*bad.named, year), None)
                 if invoice is not None:
                     months.add(invoice.month)
         for bad in self.bad_rows:
-            if bad.issuer is not None and bad.number is not None:
-                bad.months = whole[bad.issuer, bad.number, bad.year]
+            if bad.named is not None:
+                bad.months = whole[bad.named, bad.year]
         return len(whole)
 
 

@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
-from rasti.errors import BadInput
+from rasti.clients.file_kinds import LOOKED_AT, not_utf_8, refuse_other_kinds
 
 LONGEST_LINE = 65_536  # bytes, with its end
 _BLOCK = 262_144  # bytes read at once; memory, nothing else
@@ -15,14 +15,15 @@ _LONGEST_CHARACTER = 4  # bytes in UTF-8
 class RegisterLines:
     """A file that is read once, from its first line to its last; then `digest` is that of its bytes."""
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, file: BufferedReader) -> None:
         self.path = path
         self.file = file
         self.digest = hashlib.sha256()
         self.read = 0  # bytes so far
 
     def header(self) -> str:
-        """The first line; call it first. Raises BadInput: not UTF-8."""
+        """The first line; call it first. Raises BadInput: no CSV, not UTF-8."""
+        refuse_other_kinds(self.path, self.file.peek(LOOKED_AT))
         raw = self._end_of_line()
         return self._text(1, raw, "utf-8-sig")[0]
 
@@ -62,12 +63,7 @@ class RegisterLines:
         try:
             text = raw[:LONGEST_LINE].decode(encoding, "replace" if too_long else "strict")
         except UnicodeDecodeError as error:
-            raise BadInput(
-                "{path}: line {row} is not UTF-8 (byte {byte}); save the register as UTF-8.",
-                path=self.path,
-                row=number,
-                byte=error.start + 1,
-            ) from error
+            raise not_utf_8(self.path, number, raw, error.start + 1) from error
         return text.rstrip("\r\n"), too_long
 
 

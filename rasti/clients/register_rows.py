@@ -10,6 +10,7 @@ from typing import NamedTuple
 from rasti.errors import BadInput
 from rasti.rules.kinds import InvoiceStatus
 from rasti.rules.month import FIRST_YEAR, LAST_YEAR, Month
+from rasti.rules.spelling import spelling_key
 
 REQUIRED = (
     "issuer",
@@ -109,7 +110,7 @@ def read_row(cells: list[str], columns: Columns, currency: str, months: dict[str
     for name in REQUIRED:
         _check_text(name, cells[columns[name]])
     for name in ("issuer", "number", "partner_code", "product_code"):
-        if not cells[columns[name]]:
+        if not spelling_key(cells[columns[name]]):
             raise Malformed(f"{name}: empty")
     issued_on = _date(cells[columns["issued_on"]])
     if cells[columns["currency"]] != currency:
@@ -136,7 +137,9 @@ def trace_of(cells: list[str], columns: Columns) -> Trace:
     def readable(name: str) -> str | None:
         index = columns.get(name, len(cells))
         text = cells[index].strip() if index < len(cells) else ""
-        return None if not text or len(text) > _LONGEST.get(name, 40) or _CONTROL.search(text) else text
+        if len(text) > _LONGEST.get(name, 40) or _CONTROL.search(text):
+            return None
+        return text if spelling_key(text) else None
 
     try:
         issued_on = _date(readable("issued_on") or "")

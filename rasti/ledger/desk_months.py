@@ -7,11 +7,15 @@ from sqlmodel import col, select
 
 from models import Decline, InvoiceRevision, Partner, Publication, Ranking, Tenure, Walk
 from rasti.ledger.book import Book, Tx
-from rasti.ledger.ranking_facts import missing_now
+from rasti.ledger.doubles import Double, doubles_within
+from rasti.ledger.issuers import UnknownIssuer, unknown_issuers
+from rasti.ledger.ranking_facts import changed_since_published, missing_now
 from rasti.ledger.rankings import published_ranking
 from rasti.ledger.versions import entries_of, find_version
 from rasti.rules.month import Month
 from rasti.rules.ranking import Standing
+
+SHOWN_DOUBLES = 50  # on a page
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class MonthState:
     activated: bool  # its lead month had a holder, or was found to have none
     holders: list[str]  # of its lead month, in order
     missing: list[dict[str, Any]]  # what keeps it incomplete now (D6)
+    changed: bool = False  # its invoices are others than those of the public version
 
     @property
     def waits(self) -> bool:
@@ -45,6 +50,8 @@ class MonthFile:
     tenures: list[Tenure]
     declines: list[Decline]
     can_be_activated: bool  # its lead month is not past
+    doubles: list[Double]  # the first of those that keep it incomplete
+    unknown_issuers: list[UnknownIssuer]
 
 
 def month_states(book: Book) -> list[MonthState]:
@@ -72,6 +79,7 @@ def month_states_within(tx: Tx, *, newest: int | None = None) -> list[MonthState
         )
     )
     walked = set(tx.all(select(col(Walk.lead_month)).distinct()))
+    changed = set(changed_since_published(tx))
     holders: dict[Month, list[str]] = {}
     for month, partner in _pairs(
         tx, select(col(Tenure.lead_month), col(Tenure.partner_code)).order_by(col(Tenure.started_at), col(Tenure.id))
@@ -85,6 +93,7 @@ def month_states_within(tx: Tx, *, newest: int | None = None) -> list[MonthState
             month.next in walked,
             holders.get(month.next, []),
             missing_now(tx, month),
+            month in changed,
         )
         for month in months
     ]
@@ -114,6 +123,7 @@ def month_file(book: Book, month: Month, version: int | None = None) -> MonthFil
             bool(walks),
             [tenure.partner_code for tenure in tenures],
             missing_now(tx, month),
+            month in changed_since_published(tx),
         )
         return MonthFile(
             state=state,
@@ -132,6 +142,8 @@ def month_file(book: Book, month: Month, version: int | None = None) -> MonthFil
             tenures=tenures,
             declines=tx.all(select(Decline).where(col(Decline.lead_month) == month.next).order_by(col(Decline.id))),
             can_be_activated=tx.now < month.next.ends_at(tx.programme.zone),
+            doubles=doubles_within(tx, months=(month.previous, month), limit=SHOWN_DOUBLES),
+            unknown_issuers=unknown_issuers(tx, (month.previous, month)),
         )
 
 

@@ -10,6 +10,8 @@ from sqlmodel import col, select
 from models import Checkpoint, Lead, Message, Partner, QuarantinedRow, Ranking, Tenure, Violation
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.desk_months import MonthState, month_states_within
+from rasti.ledger.doubles import count_doubles
+from rasti.ledger.ranking_facts import changed_since_published
 from rasti.ledger.restored import Restored, last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.rules.kinds import LeadState, MessageState, PauseReason
@@ -49,6 +51,8 @@ class Today:
     oldest_dead: datetime | None  # when it was written
     last_month: MonthState | None  # the newest that has ended
     quarantined: int
+    doubles: int  # invoices that are probably there twice
+    changed_since_published: list[Month]
     restored: Restored | None  # in the last days: what happened between backup and restore is missing
 
 
@@ -77,6 +81,8 @@ def today(book: Book) -> Today:
             oldest_dead=oldest_dead,
             last_month=months[0] if months else None,
             quarantined=_count(tx, select(func.count()).where(col(QuarantinedRow.resolved_at).is_(None))),
+            doubles=count_doubles(tx),
+            changed_since_published=changed_since_published(tx),
             restored=last_restore_within(tx),
         )
 

@@ -14,11 +14,13 @@ from rasti.errors import Refused
 from rasti.garbage import garbage_left_alone
 from rasti.ledger import quarantine
 from rasti.ledger.book import Book, Lock, Tx
-from rasti.ledger.invoices import Stored, cancel_missing, stored_invoices, take
+from rasti.ledger.doubles import groups_in_doubt, groups_of, near_numbers, settle_doubles
+from rasti.ledger.invoices import Key, Stored, cancel_missing, give_keys, news_of, stored_invoices, take
 from rasti.ledger.kept_digests import Changes, keep
 from rasti.ledger.months import close_within
 from rasti.rules.kinds import Event
 from rasti.rules.month import Month
+from rasti.rules.spelling import spelling_key
 
 _SHOWN = 5  # bad rows that a refusal names
 
@@ -33,7 +35,10 @@ class IssuerMonth:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What reading a file did; counts are invoices, except `rows`. `skipped`: the file was read before."""
+    """What reading a file did; counts are invoices, except `rows`. `skipped`: the file was read before.
+
+    `doubles`: pairs that an operator has to decide about since (D6).
+    """
 
     rows: int
     invoices: int
@@ -43,6 +48,7 @@ class IngestReport:
     cancelled: int
     quarantined: list[BadRow] = field(default_factory=list)
     skipped: bool = False
+    doubles: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return self.counts() | {"quarantined": [{"row": bad.row, "reason": bad.reason} for bad in self.quarantined]}
@@ -134,27 +140,34 @@ def _read(tx: Tx, register: Register, replace: IssuerMonth | None, progress: Pro
         .values(digest=register.digest, file_name=register.name, read_at=tx.now, counts={})
         .returning(col(IngestBatch.id))
     ).scalar_one()
+    without_keys = give_keys(tx)
     keys = {invoice.key for invoice in register.invoices} | _keys(register.bad_rows)
     stored, changes = stored_invoices(tx, keys), Changes()
-    taken = take(tx, batch_id, register.invoices, stored, changes, progress)
+    news = news_of(register.invoices, stored)
+    near = near_numbers(tx, news)
+    take(tx, batch_id, news, changes, progress)
     quarantine.clear_accepted(tx, register.invoices)
     _add_former_months(register.bad_rows, stored)
     quarantine.set_aside(tx, batch_id, register)
-    cancelled = 0
+    cancelled: list[int] = []
     if replace:
         cancelled = cancel_missing(tx, batch_id, replace.issuer, replace.month, keys, changes)
         quarantine.clear_replaced(tx, replace.issuer, replace.month)
+    near |= groups_of(tx, without_keys)
+    near |= groups_in_doubt(tx, [*(it.stored.invoice_id for it in news.changed), *cancelled])
+    doubles = settle_doubles(tx, batch_id, near, changes)
     keep(tx, batch_id, changes)
     report = IngestReport(
         rows=register.rows,
         invoices=len(register.invoices) + register.quarantined_invoices,
-        accepted=taken.accepted,
-        unchanged=taken.unchanged,
-        revised=taken.revised,
-        cancelled=cancelled,
+        accepted=len(news.new),
+        unchanged=len(register.invoices) - len(news.new) - len(news.changed),
+        revised=len(news.changed),
+        cancelled=len(cancelled),
         quarantined=register.bad_rows,
+        doubles=doubles,
     )
-    counts = report.counts() | {"quarantined": len(register.bad_rows)}
+    counts = report.counts() | {"quarantined": len(register.bad_rows), "doubles": doubles}
     batch = tx.session.get_one(IngestBatch, batch_id)
     batch.counts = counts
     replaces = {"issuer": replace.issuer, "month": str(replace.month)} if replace else None
@@ -162,17 +175,17 @@ def _read(tx: Tx, register: Register, replace: IssuerMonth | None, progress: Pro
     return report
 
 
-def _keys(bad_rows: Iterable[BadRow]) -> set[tuple[str, str, int]]:
+def _keys(bad_rows: Iterable[BadRow]) -> set[Key]:
     """The invoices that bad rows may belong to: where the year cannot be read, in the years of their months."""
     keys = set()
     for bad in bad_rows:
-        if bad.issuer is not None and bad.number is not None:
+        if bad.named is not None:
             years = {month.year for month in bad.months} if bad.year is None else {bad.year}
-            keys |= {(bad.issuer, bad.number, year) for year in years}
+            keys |= {(*bad.named, year) for year in years}
     return keys
 
 
-def _add_former_months(bad_rows: Iterable[BadRow], stored: dict[tuple[str, str, int], Stored]) -> None:
+def _add_former_months(bad_rows: Iterable[BadRow], stored: dict[Key, Stored]) -> None:
     """While a new revision is in quarantine the former one counts, and its month is incomplete too (D6)."""
     for bad in bad_rows:
         for key in _keys([bad]):
@@ -195,7 +208,7 @@ def _refuse_strangers(register: Register, replace: IssuerMonth) -> None:
     strangers = [
         (invoice.first_row, f"{invoice.issuer} {invoice.month}")
         for invoice in register.invoices
-        if (invoice.issuer, invoice.month) != (replace.issuer, replace.month)
+        if (invoice.key[0], invoice.month) != (spelling_key(replace.issuer), replace.month)
     ]
     if strangers:
         raise Refused(

@@ -4,7 +4,7 @@ Only steps of an ingest, under the billing lock, change invoices; each says what
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import delete, insert, select, update
@@ -57,6 +57,12 @@ class Changes:
 
 def keep(tx: Tx, batch_id: int, changes: Changes) -> None:
     """Bring the kept digests up to what a batch did, and note that they are."""
+    keep_changes(tx, changes)
+    tx.session.execute(update(IngestBatch).where(col(IngestBatch.id) == batch_id).values(digests_kept=True))
+
+
+def keep_changes(tx: Tx, changes: Changes) -> None:
+    """Bring the kept digests up to what was changed."""
     kept = _kept(tx)
     sums = {}
     for month, change in changes.months.items():
@@ -64,7 +70,6 @@ def keep(tx: Tx, batch_id: int, changes: Changes) -> None:
         sums[month] = _Sum(invoices + change.invoices, int.from_bytes(digest, "big") + change.total)
     tx.session.execute(delete(MonthDigest).where(col(MonthDigest.month).in_(sums)))
     _store(tx, sums)
-    tx.session.execute(update(IngestBatch).where(col(IngestBatch.id) == batch_id).values(digests_kept=True))
 
 
 def kept_digests(tx: Tx, months: Iterable[Month]) -> list[str]:
@@ -76,7 +81,18 @@ def kept_digests(tx: Tx, months: Iterable[Month]) -> list[str]:
         tx.session.execute(delete(MonthDigest))
         _store(tx, _reckoned(tx).months)
         tx.session.execute(update(IngestBatch).values(digests_kept=True))
+    return _texts(_kept(tx), months)
+
+
+def digests_now(tx: Tx) -> Callable[[Iterable[Month]], list[str]] | None:
+    """The same for as many months as are asked, read once and without the lock; None: the next ranking reckons anew."""
+    if _is_behind(tx):
+        return None
     kept = _kept(tx)
+    return lambda months: _texts(kept, months)
+
+
+def _texts(kept: Mapping[Month, tuple[int, bytes]], months: Iterable[Month]) -> list[str]:
     found = ((month, *kept.get(month, _NOTHING)) for month in months)
     return [f"{month} {invoices} {digest.hex()}" for month, invoices, digest in found]
 

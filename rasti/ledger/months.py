@@ -11,8 +11,11 @@ from models import IngestBatch, Invoice, MonthClose, QuarantinedRow
 from rasti.errors import NotFound, Refused
 from rasti.i18n import _
 from rasti.ledger.book import Book, Lock, Tx
+from rasti.ledger.doubles import doubts_of
+from rasti.ledger.issuers import unknown_issuers
 from rasti.rules.kinds import Event, MessageKind
 from rasti.rules.month import Month
+from rasti.rules.spelling import spelling_key
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,16 @@ def close_month(book: Book, issuer: str, month: Month) -> Closed:
 def close_within(tx: Tx, issuer: str, month: Month) -> Closed:
     """Close an issuer's month inside an open transaction that holds the billing lock."""
     check_issuer(tx, issuer)
-    found = tx.session.execute(
-        select(MonthClose.id).where(col(MonthClose.issuer) == issuer, col(MonthClose.month) == month)
-    ).scalar_one_or_none()
-    if found is not None:
+    if spelling_key(issuer) in _closed(tx, month):
         return Closed(issuer, month, closed_now=False)
     tx.session.add(MonthClose(issuer=issuer, month=month, closed_at=tx.now))
     tx.audit(Event.MONTH_CLOSED, issuer=issuer, month=str(month))
     return Closed(issuer, month, closed_now=True)
+
+
+def _closed(tx: Tx, month: Month) -> set[str]:
+    """Who has closed a month, as issuers are compared; few rows, so that no key is stored."""
+    return set(map(spelling_key, tx.all(select(MonthClose.issuer).where(col(MonthClose.month) == month))))
 
 
 def check_issuer(tx: Tx, issuer: str) -> None:
@@ -75,16 +80,17 @@ def check_issuer(tx: Tx, issuer: str) -> None:
 
     Raises Refused.
     """
-    if not issuer.strip():
+    key = spelling_key(issuer)
+    if not key:
         raise Refused("An issuer is needed.")
-    known = tx.programme.issuers
-    if not known or issuer in known:
+    known = tx.programme.issuer_keys
+    if not known or key in known:
         return
-    if tx.session.execute(select(Invoice.id).where(col(Invoice.issuer) == issuer).limit(1)).first() is None:
+    if tx.session.execute(select(Invoice.id).where(col(Invoice.issuer_key) == key).limit(1)).first() is None:
         raise Refused(
             "{issuer!r} is not an issuer of this programme: it waits for {known}.",
             issuer=issuer,
-            known=", ".join(known),
+            known=", ".join(tx.programme.issuers),
         )
 
 
@@ -130,15 +136,18 @@ def missing_for(tx: Tx, month: Month, *, has_invoices: bool) -> list[dict[str, A
 
     `has_invoices`: the month has at least one counted invoice.
     """
-    closed = set(tx.all(select(MonthClose.issuer).where(col(MonthClose.month) == month)))
+    closed, read = _closed(tx, month), (month.previous, month)
     missing: list[dict[str, Any]] = [
         {"what": "not_closed", "issuer": issuer, "month": str(month)}
-        for issuer in sorted(set(tx.programme.issuers) - closed)
+        for issuer in sorted(issuer for key, issuer in tx.programme.issuer_keys.items() if key not in closed)
     ]
+    missing += [{"what": "unknown_issuer"} | unknown.as_json() for unknown in unknown_issuers(tx, read)]
     waiting: Counter[str] = Counter()
     for months in tx.all(select(QuarantinedRow.months).where(col(QuarantinedRow.resolved_at).is_(None))):
         waiting.update(set(months) & {str(month), str(month.previous)})
     missing += [{"what": "quarantine", "month": name, "rows": waiting[name]} for name in sorted(waiting)]
+    doubts = doubts_of(tx, read)
+    missing += [{"what": "doubles", "month": str(name), "pairs": doubts[name]} for name in sorted(doubts)]
     if not has_invoices:
         missing.append({"what": "no_invoices", "month": str(month)})
     return missing
@@ -148,7 +157,9 @@ def describe_missing(item: dict[str, Any]) -> str:
     """One thing that a month waits for, in words of the installation's language."""
     words = {
         "not_closed": _("{issuer} has not closed {month}"),
+        "unknown_issuer": _("{issuer} has invoices in {month} and is none of the programme's issuers"),
         "quarantine": _("rows of {month} in quarantine: {rows}"),
+        "doubles": _("invoices of {month} that are probably there twice: {pairs}"),
         "no_invoices": _("{month} has no counted invoice"),
     }
     return words[item["what"]].format(**item)

@@ -11,8 +11,9 @@ from rasti.clients.partner_list import read_partner_list
 from rasti.clients.register import Register, read_register
 from rasti.errors import Refused
 from rasti.ledger.book import Book, Lock, Tx
+from rasti.ledger.doubles import months_near
 from rasti.ledger.ingest import IngestReport, check_register, ingest_within
-from rasti.ledger.invoices import stored_invoices
+from rasti.ledger.invoices import news_of, stored_invoices
 from rasti.ledger.partners import ImportReport, import_within
 from rasti.ledger.ranking_facts import read_facts
 from rasti.ledger.rankings import published_ranking
@@ -72,7 +73,9 @@ def _months(tx: Tx, register: Register, named: Iterable[Month]) -> list[Month]:
     touched = {invoice.month for invoice in register.invoices} | set(named)
     for bad in register.bad_rows:
         touched |= bad.months
-    touched |= {stored.month for stored in stored_invoices(tx, {inv.key for inv in register.invoices}).values()}
+    stored = stored_invoices(tx, {inv.key for inv in register.invoices})
+    touched |= {known.month for known in stored.values()}
+    touched |= months_near(tx, news_of(register.invoices, stored))
     # A row of which no date could be read keeps all months of its file incomplete, until its invoice is accepted.
     for waiting in tx.all(select(col(QuarantinedRow.months)).where(col(QuarantinedRow.resolved_at).is_(None))):
         touched |= set(map(Month.parse, waiting))

@@ -7,9 +7,10 @@ from sqlalchemy import bindparam, insert, update
 from sqlmodel import col, select
 
 from models import IngestBatch, QuarantinedRow
-from rasti.clients.register import BadRow, ReadInvoice, Register
+from rasti.clients.register import BadRow, ReadInvoice, Register, named
 from rasti.ledger.book import Tx
 from rasti.rules.month import Month
+from rasti.rules.spelling import spelling_key
 
 ACCEPTED = "accepted"
 REPLACED = "replaced"
@@ -39,8 +40,8 @@ def still_open(tx: Tx, bad_rows: Sequence[BadRow]) -> list[BadRow]:
     """Those of a file's bad rows that are still in quarantine."""
     if not bad_rows:
         return []
-    waiting = {(row.row, row.reason, row.issuer, row.number) for row, _digest in _open(tx)}
-    return [bad for bad in bad_rows if (bad.row, bad.reason, bad.issuer, bad.number) in waiting]
+    waiting = {(row.row, row.reason, _invoice_of(row)) for row, _digest in _open(tx)}
+    return [bad for bad in bad_rows if (bad.row, bad.reason, _invoice_of(bad)) in waiting]
 
 
 def clear_accepted(tx: Tx, invoices: Iterable[ReadInvoice]) -> None:
@@ -51,12 +52,13 @@ def clear_accepted(tx: Tx, invoices: Iterable[ReadInvoice]) -> None:
     waiting = _open(tx)
     if not waiting:
         return
-    accepted: dict[tuple[str | None, str | None], list[ReadInvoice]] = {}
+    accepted: dict[tuple[str, str], list[ReadInvoice]] = {}
     for invoice in invoices:
         accepted.setdefault(invoice.key[:2], []).append(invoice)
     cleared = []
     for row, _digest in waiting:
-        for invoice in accepted.get((row.issuer, row.number), ()):
+        identity = named(row.issuer, row.number)
+        for invoice in accepted.get(identity, ()) if identity else ():
             years = {int(name[:4]) for name in row.months} if row.year is None else {row.year}
             if invoice.issued_on.year in years or (row.year is None and invoice.month.year in years):
                 cleared.append(row.id)
@@ -70,8 +72,10 @@ def clear_replaced(tx: Tx, issuer: str, month: Month) -> None:
     A row whose number cannot be read stays: only an operator can say what it was.
     """
     gone, narrowed = [], []
+    issuer_key = spelling_key(issuer)
     for row, _digest in _open(tx):
-        if row.issuer == issuer and row.number is not None and str(month) in row.months:
+        identity = named(row.issuer, row.number)
+        if identity is not None and identity[0] == issuer_key and str(month) in row.months:
             rest = [name for name in row.months if name != str(month)]
             if rest:
                 narrowed.append({"key": row.id, "months": rest})
@@ -98,9 +102,14 @@ def _open(tx: Tx) -> list[tuple[QuarantinedRow, str]]:
 
 def _mark(row: QuarantinedRow | BadRow, digest: str) -> tuple[Any, ...]:
     """What makes two bad rows the same; where the invoice cannot be named, they must be of the same file."""
-    named = row.issuer is not None and row.number is not None
+    is_named = named(row.issuer, row.number) is not None
     months = tuple(_names(row.months))
-    return row.issuer, row.number, row.year, row.row, row.reason, months, None if named else digest
+    return _invoice_of(row), row.year, row.row, row.reason, months, None if is_named else digest
+
+
+def _invoice_of(row: QuarantinedRow | BadRow) -> tuple[str | None, str | None]:
+    """Issuer and number as they are compared, or what of them can be read."""
+    return named(row.issuer, row.number) or (row.issuer, row.number)
 
 
 def _names(months: Iterable[Month | str]) -> list[str]:

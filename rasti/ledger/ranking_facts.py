@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, func, or_, select, true
 from sqlmodel import col
 
-from models import Attempt, InvoiceLine, InvoiceRevision, Partner, Tenure
+from models import Attempt, InvoiceLine, InvoiceRevision, Partner, Publication, Ranking, Tenure
 from rasti.ledger.book import Tx
-from rasti.ledger.kept_digests import kept_digests
+from rasti.ledger.kept_digests import digests_now, kept_digests
 from rasti.ledger.months import missing_for
 from rasti.rules.kinds import InvoiceStatus
 from rasti.rules.month import Month
@@ -70,6 +70,28 @@ def missing_now(tx: Tx, month: Month) -> list[dict[str, Any]]:
     """What keeps a reporting month incomplete (D6)."""
     rules = tx.programme.rules_for(month)
     return missing_for(tx, month, has_invoices=_has_counted_invoice(tx, month, rules))
+
+
+def changed_since_published(tx: Tx) -> list[Month]:
+    """Published months whose invoices are others now: a new rank would be another version (D5).
+
+    Only kept digests are compared. Not known until the next ranking, where an older program has read a register.
+    """
+    digests = digests_now(tx)
+    if digests is None:
+        return []
+    newest = select(func.max(col(Publication.id))).group_by(col(Publication.month))
+    published = tx.session.execute(
+        select(col(Ranking.month), col(Ranking.inputs))
+        .join(Publication, col(Publication.ranking_id) == col(Ranking.id))
+        .where(col(Publication.id).in_(newest))
+        .order_by(col(Ranking.month))
+    )
+    return [
+        month
+        for month, inputs in published
+        if "invoices" in inputs and inputs["invoices"] != _digest(digests((month.previous, month)))
+    ]
 
 
 def _in_months(month: Month) -> tuple[ColumnExpressionArgument[bool], ...]:

@@ -6,6 +6,7 @@ from sqlmodel import col, select
 from models import Attempt, Checkpoint, Contact, Lead, Message, Ranking, Tenure, Violation
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.leads import get_lead
+from rasti.ledger.ranking_facts import changed_since_published
 from rasti.ledger.restored import last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.rules.bodies import utc
@@ -81,16 +82,20 @@ def status_view(book: Book) -> dict[str, object]:
             .join(Attempt)
             .where(col(Checkpoint.verdict).is_(None), col(Checkpoint.due_at) < tx.now, col(Attempt.ended_at).is_(None))
         ).scalar_one()
-        return {
-            "holder": tenure.partner_code if tenure else None,
-            "tenure": _tenure_view(tx, tenure) if tenure else None,
-            "leads": {state.value: counts.get(state, 0) for state in LeadState},
-            "overdue": overdue,
-            "messages": {
-                "pending": _mails(tx, MessageState.PENDING, due=True),
-                "dead": _mails(tx, MessageState.DEAD),
-            },
-        } | _restored_view(tx)
+        return (
+            {
+                "holder": tenure.partner_code if tenure else None,
+                "tenure": _tenure_view(tx, tenure) if tenure else None,
+                "leads": {state.value: counts.get(state, 0) for state in LeadState},
+                "overdue": overdue,
+                "messages": {
+                    "pending": _mails(tx, MessageState.PENDING, due=True),
+                    "dead": _mails(tx, MessageState.DEAD),
+                },
+            }
+            | _restored_view(tx)
+            | _changed_view(tx)
+        )
 
 
 def _tenure_view(tx: Tx, tenure: Tenure) -> dict[str, object]:
@@ -110,6 +115,12 @@ def _restored_view(tx: Tx) -> dict[str, object]:
     if restored is None:
         return {}
     return {"restored": {"made_at": utc(restored.made_at), "restored_at": utc(restored.restored_at)}}
+
+
+def _changed_view(tx: Tx) -> dict[str, object]:
+    """Nothing, unless published months have other invoices now."""
+    changed = changed_since_published(tx)
+    return {"changed_since_published": [str(month) for month in changed]} if changed else {}
 
 
 def _mails(tx: Tx, state: MessageState, *, due: bool = False) -> int:

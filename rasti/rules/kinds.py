@@ -148,6 +148,14 @@ class InvoiceStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Keep(StrEnum):
+    """Which of two invoices that are probably one counts, by an operator's word (D6)."""
+
+    BOTH = "both"
+    FIRST = "first"
+    SECOND = "second"
+
+
 class PauseReason(StrEnum):
     """Why a lead waits for an operator."""
 
@@ -226,6 +234,8 @@ class Event(StrEnum):
 
     REGISTER_INGESTED = "register.ingested"
     QUARANTINE_RESOLVED = "quarantine.resolved"
+    DOUBLE_RESOLVED = "double.resolved"
+    ISSUER_ACCEPTED = "issuer.accepted"
     MONTH_CLOSED = "month.closed"
     MONTH_INCOMPLETE = "month.incomplete"
     RANKING_COMPUTED = "ranking.computed"

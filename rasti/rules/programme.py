@@ -24,6 +24,7 @@ from pydantic import (
 from rasti.errors import BadInput, Reason, Refused, WrongValue
 from rasti.rules.kinds import CheckpointKind
 from rasti.rules.month import Month
+from rasti.rules.spelling import spelling_key
 from rasti.rules.working_days import LONGEST_BREAK, WorkingDays, parse_days
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -268,6 +269,11 @@ class Programme(_Strict):
     @cached_property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @cached_property
+    def issuer_keys(self) -> dict[str, str]:
+        """The issuers as they are compared, each as it is written first (D6)."""
+        return {spelling_key(issuer): issuer for issuer in reversed(self.issuers)}
 
     def rules_for(self, month: Month) -> Rules:
         """The rules in force in a month; before the first ones, the first."""

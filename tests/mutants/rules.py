@@ -102,6 +102,28 @@ RULES = [
         f"{PROGRAMME}/test_versions.py::test_a_quarantined_row_of_either_month_makes_the_ranking_incomplete_D6",
     ),
     RuleMutant(
+        "D1",
+        "rasti/rules/spelling.py",
+        '" ".join(text.casefold().split())',
+        "text.casefold()",
+        f"{PROGRAMME}/test_invoice_spelling.py::test_a_no_break_space_makes_no_second_invoice_D1",
+    ),
+    RuleMutant(
+        "D6",
+        "rasti/rules/spelling.py",
+        'partition(APART)[0].lstrip("0")',
+        "partition(APART)[0]",
+        f"{PROGRAMME}/test_invoice_spelling.py::"
+        "test_zeros_lost_on_the_way_keep_the_month_incomplete_until_an_operator_says_which_D6",
+    ),
+    RuleMutant(
+        "D6",
+        "rasti/ledger/months.py",
+        '    missing += [{"what": "unknown_issuer"} | unknown.as_json() for unknown in unknown_issuers(tx, read)]\n',
+        "",
+        f"{PROGRAMME}/test_invoice_spelling.py::test_an_unknown_issuer_makes_the_month_incomplete_and_is_named_D6",
+    ),
+    RuleMutant(
         "D7",
         "rasti/ledger/rankings.py",
         '                    "kits_sold": entry.kits_sold,\n',

@@ -75,6 +75,7 @@ PARAMETERS = {
     "violation_id": "1",
     "message_id": "1",
     "row_id": "1",
+    "double_id": "1",
     "upload_id": "nothing",
     "step": "rank",
 }
@@ -164,6 +165,10 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/desk/imports/close"): forms_of_operators(303, form={"issuer": "vendor", "month": "2019-08"}),
     ("GET", "/desk/imports/quarantine/{row_id}"): operators(404),
     ("POST", "/desk/imports/quarantine/{row_id}"): forms_of_operators(404, form={"reason": "x"}),
+    ("GET", "/desk/doubles/{double_id}"): operators(404),
+    ("POST", "/desk/doubles/{double_id}"): forms_of_operators(404, form={"keep": "both", "reason": "x"}),
+    ("GET", "/desk/issuers/accept"): operators(200, "Что произойдёт", query="?issuer=x&month=2019-08"),
+    ("POST", "/desk/issuers/accept"): forms_of_operators(404, form={"issuer": "x", "month": "2019-08", "reason": "x"}),
     ("GET", "/desk/imports/{upload_id}"): operators(404),
     ("POST", "/desk/imports/{upload_id}"): forms_of_operators(404),
     ("POST", "/desk/imports/{upload_id}/cancel"): forms_of_operators(303),

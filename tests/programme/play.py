@@ -137,6 +137,9 @@ class Play:
     def resolve(self, quarantined: int) -> None:
         self.do("quarantine", "resolve", str(quarantined), "--reason", "looked at it")
 
+    def doubles(self) -> list[dict[str, Any]]:
+        return cast(list[dict[str, Any]], self.ask("doubles", "list", shape="doubles"))
+
     def close(self, issuer: str, month: str) -> None:
         self.do("close", issuer, month)
 

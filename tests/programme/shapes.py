@@ -9,6 +9,7 @@ _ENTRY = {"partner", "place", "growth_percent", "previous_billed", "billed", "ki
 _LEADS = {"waiting", "in_work", "paused", "closed", "attached", "out_of_programme"}
 _TENURE = {"partner", "month", "lead_month", "ranking_version", "started_at"}
 _QUARANTINED = {"id", "row", "reason", "issuer", "number", "months"}
+_DOUBLE = {"issuer", "number", "issued_on", "month", "amount", "file"}
 _VIOLATION = {"violation", "lead", "partner", "checkpoint", "reason", "recorded_at", "reversed_at"}
 
 
@@ -33,7 +34,10 @@ def _rank(value: Any) -> None:
 
 
 def _status(value: Any) -> None:
-    _keys(value, {"holder", "tenure", "leads", "overdue", "messages"}, "status")
+    changed = value.get("changed_since_published", ["there only where there is something to say"])
+    assert changed and all(isinstance(month, str) for month in changed), changed
+    always = {name: it for name, it in value.items() if name != "changed_since_published"}
+    _keys(always, {"holder", "tenure", "leads", "overdue", "messages"}, "status")
     _keys(value["leads"], _LEADS, "status.leads")
     _keys(value["messages"], {"pending", "dead"}, "status.messages")
     if value["tenure"] is not None:
@@ -65,6 +69,12 @@ def _ingest(value: Any) -> None:
     _each(value["quarantined"], {"row", "reason"}, "ingest.quarantined")
 
 
+def _doubles(value: Any) -> None:
+    _each(value, {"id", "partner", "months", "first", "second"}, "doubles list")
+    for side in ("first", "second"):
+        _each([pair[side] for pair in value], _DOUBLE, f"doubles list.{side}")
+
+
 def _diff(value: Any) -> None:
     _keys(value, {"month", "from", "to", "moved"}, "diff")
     _each(value["moved"], {"partner", "from", "to", "because"}, "diff.moved")
@@ -86,6 +96,7 @@ _SHAPES: dict[str, Callable[[Any], None]] = {
     "contact": _contact,
     "lead add": lambda value: _keys(value, {"lead", "created", "attached_to"}, "lead add"),
     "sweep": lambda value: _keys(value, {"delivered", "judged", "violations", "switches", "handed_over"}, "sweep"),
+    "doubles": _doubles,
     "quarantine": lambda value: _each(value, _QUARANTINED, "quarantine list"),
     "violation list": lambda value: _each(value, _VIOLATION, "violation list"),
 }

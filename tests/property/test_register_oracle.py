@@ -5,6 +5,7 @@ The obvious reader knows no blocks and remembers no cells; every row goes throug
 
 import hashlib
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ LONGEST = register_lines.LONGEST_LINE
 
 # A few good words a column, that they meet again, with all that a hand or a program may do to a cell.
 GOOD = {
-    "issuer": ["vendor", "ООО «Ромашка»"],
-    "number": ["B-1", "B-2", "Ж/7", "B 3", "№4", "0001"],
+    "issuer": ["vendor", "Vendor", "ООО «Ромашка»", "ООО\u00a0 «РОМАШКА»"],
+    "number": ["B-1", "b-1", "B-2", "Ж/7", "ж/\u200b7", "B 3", "B\u202f3", "№4", "0001", "\u200b"],
     "issued_on": ["2019-08-15", "2019-08-16", "2019-07-01", "2020-08-15"],
     "partner_code": ["p1", "p2"],
     "partner": ["First", "", "Second\u00a0One", '"One; two"', '"One"'],
@@ -118,8 +119,8 @@ class Obvious:
                 raise Malformed("row: longer than {value} bytes", LONGEST)
             row = read_row(cells, header, "RUB", {})
             invoice = self.invoices.setdefault(
-                (row.issuer, row.number, row.issued_on.year),
-                {"row": number, "head": _head(row), "name": row.partner, "lines": []},
+                (_key(row.issuer), _key(row.number), row.issued_on.year),
+                {"row": number, "head": _head(row), "name": row.partner, "spelled": row[:2], "lines": []},
             )
             for name, there in invoice["head"].items():
                 if _head(row)[name] != there:
@@ -139,17 +140,24 @@ class Obvious:
         for bad in self.bad:
             trace = bad["trace"]
             for key in list(good):
-                if key[:2] == (trace.issuer, trace.number) and trace.year in (None, key[2]):
+                if key[:2] == (_key(trace.issuer), _key(trace.number)) and trace.year in (None, key[2]):
                     del good[key]
         return {
             "rows": self.rows,
             "digest": hashlib.sha256(self.raw).hexdigest(),
             "invoices": {
-                key: (invoice["row"], invoice["head"], invoice["name"], invoice["lines"])
+                key: (invoice["row"], invoice["head"], invoice["name"], invoice["spelled"], invoice["lines"])
                 for key, invoice in good.items()
             },
             "bad": [(bad["row"], bad["reason"], bad["trace"].issuer, bad["trace"].number) for bad in self.bad],
         }
+
+
+def _key(text: str | None) -> str | None:
+    """As issuers and numbers of these registers are compared, said otherwise than by `spelling_key`."""
+    return (
+        None if text is None else re.sub(r"\s+", " ", text.replace("\u200b", "").replace("\ufeff", "").lower()).strip()
+    )
 
 
 def _head(row: Any) -> dict[str, Any]:
@@ -170,6 +178,7 @@ def _result(register: Register) -> dict[str, Any]:
                     "period": invoice.month, "status": invoice.status,
                 },
                 invoice.partner_name,
+                (invoice.issuer, invoice.number),
                 invoice.lines,
             )
             for invoice in register.invoices

@@ -65,7 +65,7 @@ def test_a_file_with_another_header_is_no_partner_list(tmp_path: Path, header: s
 def test_a_wrong_encoding_a_missing_file_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "partners.csv"
     path.write_bytes(f"{HEADER}\n{ALFA}\n".encode("cp1251"))
-    with pytest.raises(BadInput, match=r"partners\.csv is not UTF-8"):
+    with pytest.raises(BadInput, match=r"partners\.csv: line 2 is not UTF-8; it looks like Windows-1251"):
         read_partner_list(path)
     with pytest.raises(NotFound, match=r"nowhere\.csv"):
         read_partner_list(tmp_path / "nowhere.csv")

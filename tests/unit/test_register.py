@@ -54,9 +54,9 @@ def test_the_year_of_issue_is_part_of_an_invoices_identity(tmp_path: Path) -> No
         tmp_path, register(invoice_row(), invoice_row(issued_on="2020-08-15"), invoice_row(issuer="distributor"))
     )
     assert [invoice.key for invoice in read.invoices] == [
-        ("vendor", "B-1", 2019),
-        ("vendor", "B-1", 2020),
-        ("distributor", "B-1", 2019),
+        ("vendor", "b-1", 2019),
+        ("vendor", "b-1", 2020),
+        ("distributor", "b-1", 2019),
     ]
 
 

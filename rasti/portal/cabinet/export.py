@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
+from unicodedata import normalize
 
 from rasti.ledger.partner_leads import LeadRow
 from rasti.portal.pages import Writing
@@ -12,8 +13,8 @@ from rasti.rules.kinds import LeadState
 
 Translate = Callable[[str], str]
 
-# A cell that begins so is calculated by spreadsheet programs.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A cell that begins so is calculated by spreadsheet programs, also behind what is not seen.
+_FORMULA = ("=", "+", "-", "@")
 _WIDTHS = (10, 36, 12, 18, 22, 18, 16, 26, 18, 28, 24, 16, 44)  # characters
 
 
@@ -78,7 +79,17 @@ def _texts(values: Sequence[Any], write: Writing) -> Iterator[str]:
             yield write.when(value)
         else:
             plain = "" if value is None else str(value)
-            yield f"'{plain}" if plain.startswith(_FORMULA) else plain
+            yield f"'{plain}" if _may_be_calculated(plain) else plain
+
+
+def _may_be_calculated(text: str) -> bool:
+    """Whether its first visible character begins a formula, in full width too (＝ ＋ － ＠), or it begins unseen.
+
+    Other forms of these characters are taken for them by some programs: what NFKC makes of a text counts.
+    """
+    unseen = text[:1] in ("\t", "\r", "\n")
+    visible = next((character for character in text if character.isprintable() and not character.isspace()), "")
+    return unseen or normalize("NFKC", visible).startswith(_FORMULA)
 
 
 def as_xlsx(rows: Sequence[LeadRow], write: Writing, _: Translate) -> bytes:

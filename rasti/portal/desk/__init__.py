@@ -1,6 +1,7 @@
 """The operators' desk; every route of it needs TheOperator."""
 
 from rasti.portal.desk import (
+    doubts,
     imports,
     lead_steps,
     leads,
@@ -13,4 +14,4 @@ from rasti.portal.desk import (
     violations,
 )
 
-AREAS = (today, month_steps, months, lead_steps, leads, violations, partner_steps, partners, imports, trail)
+AREAS = (today, month_steps, months, lead_steps, leads, violations, partner_steps, partners, imports, doubts, trail)

@@ -12,7 +12,10 @@ from fastapi import APIRouter, File, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from rasti.errors import BadInput, NotFound, RastiError
+from rasti.ledger.desk_months import SHOWN_DOUBLES
+from rasti.ledger.doubles import list_doubles
 from rasti.ledger.ingest import ingest_register
+from rasti.ledger.issuers import list_unknown_issuers
 from rasti.ledger.months import close_month, list_quarantine, resolve_quarantined
 from rasti.ledger.partners import ImportReport, import_partners
 from rasti.ledger.previews import RegisterPreview, preview_partners, preview_register
@@ -197,6 +200,8 @@ def _imports(request: Request, site: Site, *, said: str = "", error: RastiError 
         "desk/imports.html.j2",
         status=error.status if error else 200,
         quarantine=list_quarantine(site.book),
+        doubles=list_doubles(site.book, limit=SHOWN_DOUBLES),
+        unknown_issuers=list_unknown_issuers(site.book),
         issuers=site.book.programme.issuers,
         said=said,
         error=error,

@@ -1,0 +1,183 @@
+"""Issuers and numbers of invoices are compared by keys; probable doubles; issuers whom the programme does not name"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+import models.types
+from rasti.rules.spelling import APART, padded_number, spelling_key
+
+revision = "0011_invoice_keys"
+down_revision = "0006_open_message_kinds"
+branch_labels = None
+depends_on = None
+
+_AT_ONCE = 10_000  # invoices
+_FEW = 5_000  # bound parameters in one statement
+
+# Identities that several rows have now: all but the row that came first.
+_COLLIDED = sa.text("""
+SELECT id, number_key
+FROM (
+    SELECT id, number_key, row_number() OVER (PARTITION BY issuer_key, number_key, year ORDER BY id) AS place
+    FROM invoice
+) AS placed
+WHERE place > 1
+""")
+
+# Of one issuer and partner, both counting, the numbers alike but for leading zeros or the year; or of one identity.
+_NEAR = """
+SELECT one.id, other.id, one_now.id, other_now.id, one.number_key, other.number_key, one.year, other.year,
+       one_now.partner_code, other_now.partner_code
+FROM invoice AS one
+JOIN invoice AS other ON other.issuer_key = one.issuer_key AND {alike}
+JOIN invoice_revision AS one_now ON one_now.invoice_id = one.id AND one_now.is_current
+JOIN invoice_revision AS other_now ON other_now.invoice_id = other.id AND other_now.is_current
+WHERE one_now.status = 'posted' AND other_now.status = 'posted'
+"""
+_ALIKE = (
+    "other.number_key = one.number_key AND one.bare_number IS NULL AND other.id > one.id",
+    "other.bare_number = one.bare_number AND other.bare_number IS NOT NULL AND other.id > one.id",
+    "other.bare_number = one.number_key AND other.bare_number IS NOT NULL AND one.bare_number IS NULL",
+)
+
+
+def upgrade() -> None:
+    for name in ("issuer_key", "number_key", "bare_number"):
+        op.add_column("invoice", sa.Column(name, sa.String(), nullable=True))
+    op.add_column(
+        "invoice_revision", sa.Column("left_out", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
+    _create_tables()
+    connection = op.get_bind()
+    _give_keys(connection)
+    _tell_apart(connection)
+    op.create_index("uq_invoice_keys", "invoice", ["issuer_key", "number_key", "year"], unique=True)
+    for index, columns, condition in (
+        ("ix_invoice_bare_number", ["issuer_key", "bare_number"], "bare_number IS NOT NULL"),
+        ("ix_invoice_without_keys", ["id"], "issuer_key IS NULL"),
+    ):
+        op.create_index(index, "invoice", columns, sqlite_where=sa.text(condition), postgresql_where=sa.text(condition))
+    _note_doubles(connection)
+
+
+def downgrade() -> None:
+    # What was left out stays cancelled: the older program knows no other word for it.
+    op.drop_table("accepted_issuer")
+    op.drop_table("probable_double")
+    op.drop_column("invoice_revision", "left_out")
+    for index in ("ix_invoice_without_keys", "ix_invoice_bare_number", "uq_invoice_keys"):
+        op.drop_index(index, table_name="invoice")
+    for name in ("bare_number", "number_key", "issuer_key"):
+        op.drop_column("invoice", name)
+
+
+def _create_tables() -> None:
+    op.create_table(
+        "probable_double",
+        sa.Column("id", models.types.BigId, nullable=False),
+        sa.Column("first_id", models.types.BigId, nullable=False),
+        sa.Column("second_id", models.types.BigId, nullable=False),
+        sa.Column("found_at", models.types.UtcDateTime(), nullable=False),
+        sa.Column("keep", sa.String(24), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("resolved_at", models.types.UtcDateTime(), nullable=True),
+        sa.CheckConstraint("keep IN ('both', 'first', 'second')", name=op.f("ck_probable_double_keep_word")),
+        sa.CheckConstraint(
+            "(keep IS NULL) = (resolved_at IS NULL)", name=op.f("ck_probable_double_resolved_at_a_time")
+        ),
+        sa.ForeignKeyConstraint(["first_id"], ["invoice.id"], name=op.f("fk_probable_double_first_id")),
+        sa.ForeignKeyConstraint(["second_id"], ["invoice.id"], name=op.f("fk_probable_double_second_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_probable_double")),
+        sa.UniqueConstraint("first_id", "second_id", name=op.f("uq_probable_double_first_id_second_id")),
+    )
+    op.create_index("ix_probable_double_second", "probable_double", ["second_id"])
+    op.create_index(
+        "ix_probable_double_open",
+        "probable_double",
+        ["id"],
+        sqlite_where=sa.text("keep IS NULL"),
+        postgresql_where=sa.text("keep IS NULL"),
+    )
+    op.create_table(
+        "accepted_issuer",
+        sa.Column("id", models.types.BigId, nullable=False),
+        sa.Column("issuer", sa.String(), nullable=False),
+        sa.Column("issuer_key", sa.String(), nullable=False),
+        sa.Column("month", models.types.MonthText(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("accepted_at", models.types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_accepted_issuer")),
+        sa.UniqueConstraint("issuer_key", "month", name=op.f("uq_accepted_issuer_issuer_key_month")),
+    )
+
+
+def _give_keys(connection: sa.Connection) -> None:
+    """In batches by id: SQLite folds no letters but ASCII ones."""
+    some = sa.text("SELECT id, issuer, number FROM invoice WHERE id > :last ORDER BY id LIMIT :at_once")
+    given = sa.text(
+        "UPDATE invoice SET issuer_key = :issuer, number_key = :number, bare_number = :bare WHERE id = :invoice"
+    )
+    issuers: dict[str, str] = {}
+    last = 0
+    while rows := connection.execute(some, {"last": last, "at_once": _AT_ONCE}).all():
+        keys = []
+        for invoice, issuer, number in rows:
+            key = spelling_key(number)
+            if issuer not in issuers:
+                issuers[issuer] = spelling_key(issuer)
+            keys.append({"invoice": invoice, "issuer": issuers[issuer], "number": key, "bare": padded_number(key)})
+        connection.execute(given, keys)
+        last = rows[-1].id
+
+
+def _tell_apart(connection: sa.Connection) -> None:
+    """Two spellings of one invoice are there: the later one gets a key that no file can have, and is kept."""
+    keys = [
+        {"invoice": invoice, "number": (apart := f"{key}{APART}{invoice}"), "bare": padded_number(apart)}
+        for invoice, key in connection.execute(_COLLIDED)
+    ]
+    if keys:
+        changed = sa.text("UPDATE invoice SET number_key = :number, bare_number = :bare WHERE id = :invoice")
+        connection.execute(changed, keys)
+
+
+def _note_doubles(connection: sa.Connection) -> None:
+    """Those that were stored before somebody looked for them: their months wait for an operator."""
+    doubt = sa.text(
+        "INSERT INTO probable_double (first_id, second_id, found_at)"
+        " SELECT :first, :second, max(read_at) FROM ingest_batch"
+    )
+    for alike in _ALIKE:
+        near = connection.execute(sa.text(_NEAR.format(alike=alike))).all()
+        for some in _batches(near, _FEW // 2):
+            lines = _lines(connection, [revision for pair in some for revision in pair[2:4]])
+            pairs = [
+                {"first": min(pair[:2]), "second": max(pair[:2])}
+                for pair in some
+                if _same_identity(*pair[4:8]) or (pair[8] == pair[9] and lines[pair[2]] == lines[pair[3]])
+            ]
+            if pairs:
+                connection.execute(doubt, pairs)
+
+
+def _same_identity(number: str, other: str, year: int, other_year: int) -> bool:
+    return year == other_year and number.partition(APART)[0] == other.partition(APART)[0]
+
+
+def _lines(connection: sa.Connection, revisions: list[int]) -> dict[int, list[Any]]:
+    """The lines of revisions, in an order that they do not depend on."""
+    query = sa.text(
+        "SELECT revision_id, product_code, quantity, amount FROM invoice_line WHERE revision_id IN :revisions"
+    ).bindparams(sa.bindparam("revisions", expanding=True))
+    lines: dict[int, list[Any]] = {revision: [] for revision in revisions}
+    for revision, *line in connection.execute(query, {"revisions": list(lines)}):
+        lines[revision].append(line)
+    return {revision: sorted(of_it) for revision, of_it in lines.items()}
+
+
+def _batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for first in range(0, len(rows), size):
+        yield rows[first : first + size]
