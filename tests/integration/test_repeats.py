@@ -1,11 +1,14 @@
-"""Repeated requests: what they tell reaches whoever has the lead; two clients behind one number are told apart (D17)."""
+"""Repeated requests: what they tell reaches whoever has the lead; two clients behind one number are two (D17)."""
 
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
 from sqlmodel import col, select
 
 from models import AuditEvent, Client, Message
+from models.upgrade import alembic_config, upgrade_database
 from rasti.errors import NotFound
 from rasti.ledger.book import Book
 from rasti.ledger.clients import correct_client
@@ -331,3 +334,16 @@ def test_no_message_and_no_event_holds_a_word_of_a_client(book: Book, lead: int)
     stored = "\n".join(f"{row.data} {getattr(row, 'dedupe_key', '')}" for row in rows)
     words = [word for one in people for word in (one.name, one.phone, one.email, one.company, one.comment) if word]
     assert [word for word in words if word in stored] == []
+
+
+def test_an_upgrade_keeps_on_the_desk_what_it_asked_about_before(book: Book, lead: int) -> None:
+    """Every request attached to a lead in hand; of those attached to a closed one it asked nothing."""
+    closed = arrive(book, 5)
+    repeat, _of_closed = again(book, 2, client={"phone": NEW_PHONE}), arrive(book, 6, client=lead_data(5)["client"])
+    close_lead(book, closed, reason="a test")
+    revision = "0010_doubted_requests"
+    with book.engine.begin() as connection:
+        config = alembic_config(connection)
+        command.downgrade(config, f"{ScriptDirectory.from_config(config).get_revision(revision).down_revision}")
+    upgrade_database(book.engine)
+    assert undecided(book) == [(repeat, lead)]
