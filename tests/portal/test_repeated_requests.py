@@ -55,6 +55,7 @@ def test_new_contacts_stand_on_the_page_of_whoever_has_the_lead(book: Book, part
         assert word in shown
     assert not [word for word in IVAN.values() if word in shown]  # known already
     assert shown.index(NEW_PHONE) < shown.index(NEWS["email"]), "the newest first"
+    assert shown.count("Возможно, это другой клиент") == 1
 
 
 def test_what_two_repeats_tell_alike_stands_there_once(book: Book, partner: Partners, repeat: int) -> None:
