@@ -40,6 +40,13 @@ class Lead(SQLModel, table=True):
             postgresql_where=text("state = 'waiting'"),
         ),
         Index("ix_lead_state", "state"),
+        # D17: what the desk asks about.
+        Index(
+            "ix_lead_doubted",
+            "doubted_at",
+            sqlite_where=text("doubted_at IS NOT NULL"),
+            postgresql_where=text("doubted_at IS NOT NULL"),
+        ),
     )
 
     id: int = Field(default=None, primary_key=True, sa_type=BigId)
@@ -53,6 +60,9 @@ class Lead(SQLModel, table=True):
     workplaces: int
     state: LeadState = Field(sa_type=Word(LeadState))
     attached_to: int | None = Field(default=None, foreign_key="lead.id", sa_type=BigId, index=True)
+    # D17: attached, but another client's perhaps, since then; none: no doubt, or decided. No constraint ties it to the
+    # state: a program of the version before detaches a lead without knowing of it.
+    doubted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     moved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # waits since it moved: goes first
     pause_reason: PauseReason | None = Field(default=None, sa_type=Word(PauseReason))
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -9,7 +9,6 @@ from rasti.cli.context import (
     JsonOption,
     MonthArgument,
     ReasonOption,
-    check_reason,
     draw_table,
     emit,
     ledger,
@@ -79,7 +78,7 @@ def doubles_resolve(
     from rasti.ledger.doubles import resolve_double
 
     with ledger(ctx) as book:
-        resolve_double(book, double, keep=keep, reason=check_reason(reason))
+        resolve_double(book, double, keep=keep, reason=reason)
     texts = {
         Keep.BOTH: _("Both invoices count."),
         Keep.FIRST: _("The first counts, the second is left out."),
@@ -114,6 +113,6 @@ def issuers_accept(
     from rasti.ledger.issuers import accept_issuer
 
     with ledger(ctx) as book:
-        accepted = accept_issuer(book, issuer, month, reason=check_reason(reason))
+        accepted = accept_issuer(book, issuer, month, reason=reason)
     text = _("The invoices of {issuer} in {month} count.")
     emit(json, accepted.as_json(), lambda console: console.print(text.format(**accepted.as_json())))

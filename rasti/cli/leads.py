@@ -1,4 +1,4 @@
-"""Leads: add, show, assign, close, open; calling, contact; violations."""
+"""Leads: add, show, assign, close, open, detach, keep; calling, contact; violations."""
 
 import json as jsonlib
 from datetime import tzinfo
@@ -41,6 +41,8 @@ def register(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     lead.command("assign", help=_("Put a lead into a partner's hands."))(assign)
     lead.command("close", help=_("Close a lead."))(close)
     lead.command("open", help=_("The partner opened the lead: its clock starts."))(open_)
+    lead.command("detach", help=_("Make a repeated request a lead of its own: it was another client."))(detach)
+    lead.command("keep", help=_("Leave a repeated request attached: it was the same client."))(keep)
     app.command("calling", help=_("Begin a contact: the partner is calling now."))(calling)
     app.command("contact", help=_("Log a contact with the client."))(contact)
     violation.command("record", help=_("Record a violation found by hand."))(record)
@@ -152,6 +154,24 @@ def open_(ctx: typer.Context, id: LeadArgument, partner: PartnerArgument, json: 
         open_lead(book, id, partner)
     result = {"lead": id, "partner": partner}
     emit(json, result, lambda console: console.print(_("Lead {lead} is open.").format(lead=id)))
+
+
+def detach(ctx: typer.Context, id: LeadArgument, reason: ReasonOption, json: JsonOption = False) -> None:
+    from rasti.ledger.desk import detach_lead
+
+    with ledger(ctx) as book:
+        detached = detach_lead(book, id, reason=reason)
+    text = _("Lead {lead} is a lead of its own now.") if detached else _("Lead {lead} was a lead of its own already.")
+    emit(json, {"lead": id, "detached": detached}, lambda console: console.print(text.format(lead=id)))
+
+
+def keep(ctx: typer.Context, id: LeadArgument, reason: ReasonOption, json: JsonOption = False) -> None:
+    from rasti.ledger.desk import keep_attached
+
+    with ledger(ctx) as book:
+        kept = keep_attached(book, id, reason=reason)
+    text = _("Lead {lead} stays attached.") if kept else _("About lead {lead} there was nothing to decide.")
+    emit(json, {"lead": id, "kept": kept}, lambda console: console.print(text.format(lead=id)))
 
 
 def calling(ctx: typer.Context, id: LeadArgument, partner: PartnerArgument, json: JsonOption = False) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, update
 from sqlmodel import col, select
 
-from models import Attempt, Checkpoint, Lead, Message, Tenure
+from models import Attempt, Checkpoint, Contact, Lead, Message, Tenure
 from rasti.ledger.book import MESSAGES, Tx
 from rasti.rules.bodies import utc
 from rasti.rules.call_window import CallWindow
@@ -17,6 +17,7 @@ from rasti.rules.kinds import (
     LeadState,
     MessageKind,
     MessageState,
+    Outcome,
     PauseReason,
     Verdict,
 )
@@ -35,6 +36,31 @@ def open_attempt(tx: Tx, lead_id: int) -> Attempt | None:
     return tx.session.execute(
         select(Attempt).where(col(Attempt.lead_id) == lead_id, col(Attempt.ended_at).is_(None))
     ).scalar_one_or_none()
+
+
+def who_knows_client(tx: Tx, lead: Lead) -> str | None:
+    """The partner who may know the client now: who has the lead, or had it last if it was closed in their hands.
+
+    Whoever asked not to be called is known to nobody any more.
+    """
+    last: Attempt | None = tx.session.execute(
+        select(Attempt).where(col(Attempt.lead_id) == lead.id).order_by(col(Attempt.number).desc()).limit(1)
+    ).scalar_one_or_none()
+    if last is None or last.ended_at is None:
+        return last.partner_code if last else None
+    if last.end_reason is not AttemptEnd.CLOSED or lead.state is not LeadState.CLOSED:
+        return None
+    not_to_be_called = tx.session.execute(
+        select(col(Contact.id))
+        .join(Attempt, col(Attempt.id) == col(Contact.attempt_id))
+        .where(
+            col(Attempt.lead_id) == lead.id,
+            col(Attempt.partner_code) == last.partner_code,
+            col(Contact.outcome) == Outcome.DO_NOT_CALL,
+        )
+        .limit(1)
+    ).first()
+    return None if not_to_be_called else last.partner_code
 
 
 def checkpoints_of(tx: Tx, attempt: Attempt) -> list[Checkpoint]:

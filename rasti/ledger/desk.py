@@ -1,11 +1,11 @@
-"""What an operator decides about a single lead: assign it, close it (D14), detach it (D17)."""
+"""What an operator decides about a single lead: assign it, close it (D14); detach it or keep it attached (D17)."""
 
 from models import Lead
 from rasti.errors import Refused
-from rasti.ledger.attempts import close_lead_within, end_attempt, open_attempt, start_attempt
+from rasti.ledger.attempts import close_lead_within, end_attempt, open_attempt, start_attempt, who_knows_client
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.handover import hand_over_waiting
-from rasti.ledger.leads import lock_lead
+from rasti.ledger.leads import get_lead, lock_lead
 from rasti.ledger.settle import change_settled
 from rasti.ledger.tenure_walk import cannot_hold, get_partner, open_tenure, tell_nobody_holds
 from rasti.rules.kinds import AttemptEnd, AttemptOrigin, Channel, Event, LeadState, MessageKind
@@ -63,22 +63,44 @@ def close_lead(book: Book, lead_id: int, *, reason: str) -> bool:
 def detach_lead(book: Book, lead_id: int, *, reason: str) -> bool:
     """Make an attached request a lead of its own: it waits, and is handed over like any other (D17).
 
-    After the last lead month it waits for nobody (D8). False: it is a lead of its own already. Raises NotFound.
+    The partner who was told of it as a repeat is told that it was another client. After the last lead month it waits
+    for nobody (D8). False: it is a lead of its own already. Raises NotFound.
     """
     with book.write() as tx:
-        lead = lock_lead(tx, lead_id)
-        if lead.state is not LeadState.ATTACHED:
+        root_id = get_lead(tx, lead_id).attached_to
+        locked = {lead.id: lead for lead in tx.lock_leads({lead_id, root_id or lead_id})}
+        lead = locked[lead_id]
+        if root_id is None or lead.state is not LeadState.ATTACHED:
             return False
-        root, ends_at = lead.attached_to, tx.programme.ends_at
+        ends_at = tx.programme.ends_at
         is_over = ends_at is not None and tx.now >= ends_at
         lead.state, lead.attached_to = LeadState.OUT_OF_PROGRAMME if is_over else LeadState.WAITING, None
+        lead.doubted_at = None
         tx.session.flush()
-        tx.audit(Event.LEAD_DETACHED, lead_id=lead.id, attached_to=root, reason=reason)
+        tx.audit(Event.LEAD_DETACHED, lead_id=lead.id, attached_to=root_id, reason=reason)
+        told = who_knows_client(tx, locked[root_id])
+        if told is not None:
+            tx.send(MessageKind.LEAD_DETACHED, f"{lead.id}", partner_code=told, lead_id=root_id, repeat=lead.id)
         if not is_over:
             tx.send(MessageKind.RUN_LEAD, f"{lead.id}", channel=Channel.RUN, lead_id=lead.id)
             tell_nobody_holds(tx)
     hand_over_waiting(book)
     return True
+
+
+def keep_attached(book: Book, lead_id: int, *, reason: str) -> bool:
+    """An attached request is the same client's after all: nothing is left to decide (D17).
+
+    False: nobody doubted it, or it was decided before. Raises NotFound.
+    """
+    with book.write() as tx:
+        lead = lock_lead(tx, lead_id)
+        if lead.state is not LeadState.ATTACHED or lead.doubted_at is None:
+            return False
+        lead.doubted_at = None
+        tx.session.flush()
+        tx.audit(Event.LEAD_KEPT, lead_id=lead.id, attached_to=lead.attached_to, reason=reason)
+        return True
 
 
 def _check_own(lead: Lead) -> None:

@@ -12,6 +12,7 @@ from models import Attempt, AuditEvent, Checkpoint, Client, Contact, Lead, Messa
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.desk_today import SOON, is_undecided
 from rasti.ledger.leads import get_lead
+from rasti.ledger.repeats import Repeat, repeats_of
 from rasti.rules.kinds import CheckpointKind, LeadState, PauseReason
 
 PAGE = 50
@@ -34,7 +35,7 @@ class LeadQuery:
     partner: str = ""
     pause: PauseReason | None = None
     due: Due | None = None
-    undecided: bool = False  # attached to a lead that is not closed: the same client, or another?
+    undecided: bool = False  # attached, and another client's perhaps
     text: str = ""
     page: int = 1
 
@@ -75,7 +76,8 @@ class LeadFile:
     lead: Lead
     client: Client
     attempts: list[AttemptFile]  # the newest first
-    attached: list[Lead]  # requests of the same client
+    known: Client | None  # of an attached request: the client of the lead it is attached to
+    repeats: list[Repeat]  # attached to it, the newest first
     messages: list[Message]
     events: list[AuditEvent]  # the newest first
 
@@ -165,7 +167,8 @@ def lead_file(book: Book, lead_id: int) -> LeadFile:
             lead=lead,
             client=tx.session.get_one(Client, lead_id),
             attempts=[_attempt_file(tx, attempt) for attempt in attempts],
-            attached=tx.all(select(Lead).where(col(Lead.attached_to) == lead_id).order_by(col(Lead.id))),
+            known=None if lead.attached_to is None else tx.session.get_one(Client, lead.attached_to),
+            repeats=repeats_of(tx, [lead_id]).get(lead_id, []),
             messages=tx.all(select(Message).where(col(Message.lead_id) == lead_id).order_by(col(Message.id).desc())),
             events=tx.all(
                 select(AuditEvent)

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
-from models import Checkpoint, Lead, Message, Partner, QuarantinedRow, Ranking, Tenure, Violation
+from models import Checkpoint, Client, Lead, Message, Partner, QuarantinedRow, Ranking, Tenure, Violation
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.desk_months import MonthState, month_states_within
 from rasti.ledger.doubles import count_doubles
@@ -19,6 +20,7 @@ from rasti.rules.month import Month
 
 RECENT = timedelta(days=7)
 SOON = timedelta(hours=1)
+_DOUBTS = 10  # on the desk itself; the list behind has all
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,25 @@ class HolderNow:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """A repeated request that may be another client's, and the lead it is attached to, with both clients (D17)."""
+
+    lead_id: int
+    attached_to: int
+    since: datetime
+    client: Client
+    known: Client
+
+
+@dataclass(frozen=True)
 class Today:
     """What an operator looks at first; leads, checkpoints and violations as counts."""
 
     holder: HolderNow | None
     leads: dict[LeadState, int]
     paused: dict[PauseReason, int]
-    undecided: int  # requests attached to a lead that is not closed
+    undecided: int  # attached requests that may be another client's
+    doubts: list[Doubt]  # those that have waited longest
     due_soon: int
     overdue: int
     violated: int  # in the last days
@@ -72,6 +86,7 @@ def today(book: Book) -> Today:
             leads=leads,
             paused=_counts(tx, paused.group_by(col(Lead.pause_reason))),
             undecided=_count(tx, select(func.count(col(Lead.id))).where(*is_undecided())),
+            doubts=_doubts(tx),
             due_soon=_open_checkpoints(tx, col(Checkpoint.due_at).between(tx.now, tx.now + SOON)),
             overdue=_open_checkpoints(tx, col(Checkpoint.due_at) < tx.now),
             violated=_count(tx, select(func.count()).where(col(Violation.recorded_at) > tx.now - RECENT)),
@@ -88,9 +103,21 @@ def today(book: Book) -> Today:
 
 
 def is_undecided() -> list[ColumnElement[bool]]:
-    """Conditions on a lead: it is attached to one that is not closed; of a closed one nothing is left to decide."""
-    closed = select(col(Lead.id)).where(col(Lead.state) == LeadState.CLOSED)
-    return [col(Lead.state) == LeadState.ATTACHED, col(Lead.attached_to).not_in(closed)]
+    """Conditions on a lead: it is attached, also to a closed one, and may be another client's (D17)."""
+    return [col(Lead.state) == LeadState.ATTACHED, col(Lead.doubted_at).is_not(None)]
+
+
+def _doubts(tx: Tx) -> list[Doubt]:
+    known = aliased(Client)
+    rows = tx.session.execute(
+        select(Lead, Client, known)
+        .join(Client, col(Client.lead_id) == col(Lead.id))
+        .join(known, col(known.lead_id) == col(Lead.attached_to))
+        .where(*is_undecided())
+        .order_by(col(Lead.doubted_at), col(Lead.id))
+        .limit(_DOUBTS)
+    )
+    return [Doubt(lead.id, root.lead_id, lead.doubted_at, client, root) for lead, client, root in rows]
 
 
 def _holder(tx: Tx, tenure: Tenure) -> HolderNow:

@@ -10,6 +10,7 @@ from rasti.errors import Conflict, NotFound
 from rasti.ledger.attempts import open_attempt, start_attempt
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.ledger.idempotency import KeyedRequest, earlier_result, keep_result
+from rasti.ledger.repeats import is_doubtful
 from rasti.ledger.tenure_walk import open_tenure, tell_nobody_holds
 from rasti.rules.addresses import email_key
 from rasti.rules.bodies import LeadBody
@@ -153,12 +154,18 @@ def _welcome(tx: Tx, lead: Lead) -> None:
 
 
 def _attach(tx: Tx, lead: Lead, root: Lead) -> None:
-    """The client asked again: whoever has the lead is told, it is not handed over a second time."""
+    """The client asked again: whoever has the lead is told, it is not handed over a second time.
+
+    Two people behind one switchboard look like that, too: then an operator decides.
+    """
     attempt = open_attempt(tx, root.id)
     partner = attempt.partner_code if attempt else None
     tx.audit(Event.LEAD_ATTACHED, lead_id=lead.id, partner_code=partner, attached_to=root.id)
     kind = MessageKind.LEAD_REPEATED if attempt else MessageKind.ALERT_REPEATED
     tx.send(kind, f"{lead.id}", partner_code=partner, lead_id=root.id, repeat=lead.id)
+    if is_doubtful(tx, root.id, lead.id):
+        lead.doubted_at = tx.now
+        tx.send(MessageKind.ALERT_TWO_CLIENTS, f"{lead.id}", lead_id=lead.id, attached_to=root.id)
 
 
 def get_lead(tx: Tx, lead_id: int) -> Lead:

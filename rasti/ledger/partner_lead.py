@@ -8,18 +8,16 @@ from sqlmodel import col
 
 from models import Attempt, Checkpoint, Client, Contact, Lead
 from rasti.errors import NotFound
-from rasti.ledger.attempts import checkpoints_of, rules_of
+from rasti.ledger.attempts import checkpoints_of, rules_of, who_knows_client
 from rasti.ledger.book import Book, Tx
+from rasti.ledger.repeats import Repeat, repeats_of
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.ledger.verdicts import windows_and_contacts
 from rasti.rules.kinds import (
-    AttemptEnd,
     AttemptOrigin,
     ChecklistItem,
     CheckpointKind,
     ContactEffect,
-    LeadState,
-    Outcome,
     Verdict,
 )
 from rasti.rules.programme import Rules
@@ -45,18 +43,6 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Repeat:
-    """Another request of the same client, attached to the lead (D17)."""
-
-    lead_id: int
-    requested_at: datetime
-    product: str
-    workplaces: int
-    configuration_url: str
-    comment: str | None
-
-
-@dataclass(frozen=True)
 class PartnersLead:
     """A lead with the partner's last attempt; the client and the repeats only while this partner may see them."""
 
@@ -64,7 +50,7 @@ class PartnersLead:
     attempt: Attempt
     rules: Rules
     client: Client | None
-    repeats: list[Repeat]
+    repeats: list[Repeat]  # the newest first
     points: list[Point]
     contacts: list[Contact]  # of this partner, the newest first
     begun_until: datetime | None  # a contact is begun: until when it may be completed
@@ -107,14 +93,15 @@ def partners_lead(book: Book, lead_id: int, partner: str) -> PartnersLead:
         lead, attempt = tx.session.get_one(Lead, lead_id), attempts[0]
         contacts = _contacts(tx, [attempt.id for attempt in attempts])
         rules = rules_of(tx, attempt)
-        visible = _sees_client(tx, lead, attempt, contacts)
+        # In their hands, or closed there and nowhere since.
+        visible = attempt.ended_at is None or who_knows_client(tx, lead) == partner
         tenure = open_tenure(tx)
         return PartnersLead(
             lead,
             attempt,
             rules,
             tx.session.get(Client, lead_id) if visible else None,
-            _repeats(tx, lead_id) if visible else [],
+            repeats_of(tx, [lead_id]).get(lead_id, []) if visible else [],
             _points(tx, attempt, rules),
             [contact for contact in contacts if contact.logged_at is not None],
             _begun_until(tx, attempt, contacts, rules),
@@ -130,29 +117,6 @@ def _contacts(tx: Tx, attempt_ids: list[int]) -> list[Contact]:
         .where(col(Contact.attempt_id).in_(attempt_ids))
         .order_by(col(Contact.began_at).desc(), col(Contact.id).desc())
     )
-
-
-def _sees_client(tx: Tx, lead: Lead, attempt: Attempt, contacts: list[Contact]) -> bool:
-    """In their hands, or closed there and nowhere since; who asked not to be called is called by nobody."""
-    if attempt.ended_at is None:
-        return True
-    if attempt.end_reason is not AttemptEnd.CLOSED or lead.state is not LeadState.CLOSED:
-        return False
-    last = tx.session.execute(select(func.max(col(Attempt.number))).where(col(Attempt.lead_id) == lead.id)).scalar()
-    return last == attempt.number and all(contact.outcome is not Outcome.DO_NOT_CALL for contact in contacts)
-
-
-def _repeats(tx: Tx, lead_id: int) -> list[Repeat]:
-    rows = tx.session.execute(
-        select(Lead, col(Client.comment))
-        .join(Client, col(Client.lead_id) == col(Lead.id))
-        .where(col(Lead.attached_to) == lead_id)
-        .order_by(col(Lead.id))
-    )
-    return [
-        Repeat(lead.id, lead.requested_at, lead.product, lead.workplaces, lead.configuration_url, comment)
-        for lead, comment in rows
-    ]
 
 
 def _points(tx: Tx, attempt: Attempt, rules: Rules) -> list[Point]:

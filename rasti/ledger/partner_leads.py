@@ -16,6 +16,7 @@ from sqlmodel import col
 
 from models import Attempt, Checkpoint, Client, Contact, Lead
 from rasti.ledger.book import Book, Tx
+from rasti.ledger.repeats import Repeat, repeats_of
 from rasti.rules.addresses import email_key
 from rasti.rules.kinds import AttemptEnd, CheckpointKind, ContactEffect, LeadState
 from rasti.rules.phones import phone_key
@@ -70,6 +71,7 @@ class LeadRow:
     end_reason: AttemptEnd | None
     due: Due | None
     client: Client | None = None
+    repeats: Sequence[Repeat] = ()  # of the client, the newest first; in a file only
 
     @property
     def closed(self) -> bool:
@@ -108,9 +110,11 @@ def list_leads(book: Book, partner: str, wanted: Wanted, *, page: int = 1) -> Le
 
 
 def all_leads(book: Book, partner: str, wanted: Wanted) -> list[LeadRow]:
-    """The whole list, for a file."""
+    """The whole list, for a file; with the clients also what they told when they asked again (D17)."""
     with book.read() as tx:
-        return list(_with_clients(tx, _rows(partner).where(*_conditions(tx, partner, wanted))))
+        rows = list(_with_clients(tx, _rows(partner).where(*_conditions(tx, partner, wanted))))
+        repeats = repeats_of(tx, [row.lead_id for row in rows if row.client is not None])
+        return [replace(row, repeats=repeats.get(row.lead_id, ())) for row in rows]
 
 
 def find_by_client(book: Book, partner: str, asked: str) -> list[LeadRow]:

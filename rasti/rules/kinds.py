@@ -206,6 +206,8 @@ class MessageKind(StrEnum):
     # to the partner
     LEAD = "lead"  # R10: handed over; its delivery starts the clock
     LEAD_REPEATED = "lead_repeated"  # D17: the client asked again
+    LEAD_DETACHED = "lead_detached"  # D17: what was told as a repeat was another client's
+    CONTACTS_CORRECTED = "contacts_corrected"  # an operator corrected how the client can be reached
     REMINDER = "reminder"
     LEAD_TAKEN = "lead_taken"  # the lead is no longer yours: moved, assigned
     TENURE_STARTED = "tenure_started"
@@ -222,6 +224,7 @@ class MessageKind(StrEnum):
     ALERT_PAUSED = "alert_paused"  # wrong contact, attempts used, would return
     ALERT_AFTER_END = "alert_after_end"  # a former holder says do_not_call or wrong_contact (D15)
     ALERT_REPEATED = "alert_repeated"  # D17, while no partner has the lead
+    ALERT_TWO_CLIENTS = "alert_two_clients"  # D17: name and one contact of a repeat differ
     ALERT_RESTORED = "alert_restored"  # a backup was restored: what happened after it is missing
     # to Prefect
     RUN_LEAD = "run_lead"
@@ -261,6 +264,7 @@ class Event(StrEnum):
     LEAD_ARRIVED = "lead.arrived"
     LEAD_ATTACHED = "lead.attached"
     LEAD_DETACHED = "lead.detached"
+    LEAD_KEPT = "lead.kept"
     CLIENT_CORRECTED = "client.corrected"
     LEAD_HANDED_OVER = "lead.handed_over"
     LEAD_RECEIVED = "lead.received"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sqlmodel import col, select
 
 from models import Attempt, Checkpoint, Lead, Message, SignInLink
+from rasti.ledger.attempts import who_knows_client
 from rasti.ledger.book import Tx
 from rasti.ledger.verdicts import is_satisfied
 from rasti.rules.kinds import LeadState, MessageKind, MessageState
@@ -47,6 +48,30 @@ def _lead_is_paused(tx: Tx, message: Message) -> bool:
     return tx.session.get_one(Lead, message.lead_id).state is LeadState.PAUSED
 
 
+def _partner_knows_client(tx: Tx, message: Message) -> bool:
+    """Contacts go to nobody whom the lead has left meanwhile; a later partner gets them with the lead."""
+    return who_knows_client(tx, tx.session.get_one(Lead, message.lead_id)) == message.partner_code
+
+
+def _is_still_a_repeat(tx: Tx, message: Message) -> bool:
+    return tx.session.get_one(Lead, message.data["repeat"]).attached_to == message.lead_id
+
+
+def _partner_has_to_know_the_repeat(tx: Tx, message: Message) -> bool:
+    return _is_still_a_repeat(tx, message) and _partner_knows_client(tx, message)
+
+
+def _nobody_has_the_repeat(tx: Tx, message: Message) -> bool:
+    """D17: it is attached, and the lead still waits; a partner who has got it since was told with the lead."""
+    lead = tx.session.get_one(Lead, message.lead_id)
+    return _is_still_a_repeat(tx, message) and lead.state in (LeadState.WAITING, LeadState.PAUSED)
+
+
+def _is_doubted(tx: Tx, message: Message) -> bool:
+    lead = tx.session.get_one(Lead, message.lead_id)
+    return lead.state is LeadState.ATTACHED and lead.doubted_at is not None
+
+
 def _link_opens(tx: Tx, message: Message) -> bool:
     link = tx.session.get_one(SignInLink, message.data["link"])
     return link.used_at is None and link.expires_at > tx.now
@@ -54,9 +79,14 @@ def _link_opens(tx: Tx, message: Message) -> bool:
 
 _CONDITIONS: dict[MessageKind, Callable[[Tx, Message], bool]] = {
     MessageKind.LEAD: _attempt_is_open,
+    MessageKind.LEAD_REPEATED: _partner_has_to_know_the_repeat,
+    MessageKind.LEAD_DETACHED: _partner_knows_client,
+    MessageKind.CONTACTS_CORRECTED: _partner_knows_client,
     MessageKind.REMINDER: _is_still_to_do,
     MessageKind.ALERT_UNDELIVERED: _is_undelivered,
     MessageKind.ALERT_WELCOME_LATE: _welcome_is_late,
     MessageKind.ALERT_PAUSED: _lead_is_paused,
+    MessageKind.ALERT_REPEATED: _nobody_has_the_repeat,
+    MessageKind.ALERT_TWO_CLIENTS: _is_doubted,
     MessageKind.SIGN_IN: _link_opens,
 }

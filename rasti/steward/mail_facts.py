@@ -1,7 +1,7 @@
 """What each kind of mail tells: who gets it, and the facts its templates need."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from rasti.i18n import translator
 from rasti.ledger.attempts import checkpoints_of, rules_of
 from rasti.ledger.book import Tx
 from rasti.ledger.profiles import caller_within
+from rasti.ledger.repeats import Repeat, repeat_of, repeats_of
 from rasti.ledger.sign_in import link_token
 from rasti.rules.call_window import CallWindow
 from rasti.rules.kinds import CheckpointKind, MessageKind
@@ -89,13 +90,12 @@ def _lead(tx: Tx, message: Message, head: Letterhead) -> Facts:
     lead, client = tx.session.get_one(Lead, attempt.lead_id), tx.session.get_one(Client, attempt.lead_id)
     partner = tx.session.get_one(Partner, attempt.partner_code)
     rules = rules_of(tx, attempt)
-    again = tx.all(select(Lead).where(col(Lead.attached_to) == lead.id).order_by(col(Lead.id)))
     return partner.email, {
         "partner": partner,
         "lead": lead,
         "client": client,
         "requested_at": head.when(lead.requested_at),
-        "repeats": [_request(tx, repeat, head) for repeat in again],
+        "repeats": [_request(repeat, head) for repeat in repeats_of(tx, [lead.id]).get(lead.id, [])],
         "windows": [
             {
                 "kind": window.kind.value,
@@ -143,9 +143,21 @@ def _sign_in(tx: Tx, message: Message, head: Letterhead) -> Facts:
 
 
 def _lead_repeated(tx: Tx, message: Message, head: Letterhead) -> Facts:
-    """D17: the client of a lead in hand has asked again."""
+    """D17: the client of a lead in hand has asked again, perhaps with another phone number."""
     to, facts = _to_partner(tx, message, head)
-    return to, facts | {"repeat": _request(tx, tx.session.get_one(Lead, message.data["repeat"]), head)}
+    return to, facts | {"repeat": _request(repeat_of(tx, message.data["repeat"], facts["lead"].id), head)}
+
+
+def _lead_detached(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    """D17: what was told as a repeat was another client's."""
+    to, facts = _to_partner(tx, message, head)
+    repeat = tx.session.get_one(Lead, message.data["repeat"])
+    return to, facts | {"requested_at": head.when(repeat.requested_at)}
+
+
+def _contacts_corrected(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    to, facts = _to_partner(tx, message, head)
+    return to, facts | {"client": tx.session.get_one(Client, message.data["corrected"])}
 
 
 def _reminder(tx: Tx, message: Message, head: Letterhead) -> Facts:
@@ -268,8 +280,15 @@ def _alert_after_end(tx: Tx, message: Message, head: Letterhead) -> Facts:
 
 
 def _alert_repeated(tx: Tx, message: Message, head: Letterhead) -> Facts:
-    repeat = tx.session.get_one(Lead, message.data["repeat"])
-    return None, _about_lead(tx, message, head) | {"repeat": repeat}
+    facts = _about_lead(tx, message, head)
+    return None, facts | {"repeat": _request(repeat_of(tx, message.data["repeat"], facts["lead"].id), head)}
+
+
+def _alert_two_clients(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    """D17: two people behind one switchboard, perhaps; both, so that one can tell."""
+    pair = [message.data["attached_to"], message.lead_id]
+    people = [{"lead": lead_id, "client": tx.session.get_one(Client, lead_id)} for lead_id in pair]
+    return None, _about_lead(tx, message, head) | {"root": pair[0], "people": people}
 
 
 def _alert_restored(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noqa: ARG001
@@ -284,19 +303,15 @@ def _about_lead(tx: Tx, message: Message, head: Letterhead) -> dict[str, Any]:
     return {"lead": lead, "link": link, "zone": head.zone()}
 
 
-def _request(tx: Tx, lead: Lead, head: Letterhead) -> dict[str, Any]:
-    return {
-        "product": lead.product,
-        "workplaces": lead.workplaces,
-        "configuration_url": lead.configuration_url,
-        "requested_at": head.when(lead.requested_at),
-        "comment": tx.session.get_one(Client, lead.id).comment,
-    }
+def _request(repeat: Repeat, head: Letterhead) -> dict[str, Any]:
+    return asdict(repeat) | asdict(repeat.news) | {"requested_at": head.when(repeat.requested_at)}
 
 
 FACTS: dict[MessageKind, Callable[[Tx, Message, Letterhead], Facts]] = {
     MessageKind.LEAD: _lead,
     MessageKind.LEAD_REPEATED: _lead_repeated,
+    MessageKind.LEAD_DETACHED: _lead_detached,
+    MessageKind.CONTACTS_CORRECTED: _contacts_corrected,
     MessageKind.REMINDER: _reminder,
     MessageKind.LEAD_TAKEN: _lead_taken,
     MessageKind.TENURE_STARTED: _tenure_started,
@@ -311,5 +326,6 @@ FACTS: dict[MessageKind, Callable[[Tx, Message, Letterhead], Facts]] = {
     MessageKind.ALERT_PAUSED: _alert_paused,
     MessageKind.ALERT_AFTER_END: _alert_after_end,
     MessageKind.ALERT_REPEATED: _alert_repeated,
+    MessageKind.ALERT_TWO_CLIENTS: _alert_two_clients,
     MessageKind.ALERT_RESTORED: _alert_restored,
 }

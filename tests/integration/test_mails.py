@@ -15,8 +15,9 @@ from sqlmodel import col, select
 from models import Client, Message, Ranking
 from rasti.clients.envelope import Unsendable, envelope_of
 from rasti.ledger.book import Book
+from rasti.ledger.clients import correct_client
 from rasti.ledger.contacts import log_contact
-from rasti.ledger.desk import assign_lead, close_lead
+from rasti.ledger.desk import assign_lead, close_lead, detach_lead
 from rasti.ledger.fallback import fall_back, violations_to_act_on
 from rasti.ledger.leads import receive_lead
 from rasti.ledger.restored import note_restored
@@ -24,7 +25,7 @@ from rasti.ledger.sign_in import request_link
 from rasti.ledger.tenures import decline, switch_holder
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.rules.addresses import read_address
-from rasti.rules.bodies import parse_contact, parse_lead
+from rasti.rules.bodies import parse_contact, parse_contacts, parse_lead
 from rasti.rules.kinds import Channel, MessageKind
 from rasti.rules.programme import Programme
 from rasti.secret import Secret
@@ -90,6 +91,10 @@ def everything(book: Book, clock: MovableClock) -> Book:
     won_month(book)
     lead = arrive(book, client={"name": NAME, "company": "<script>", "city": "Тверь"}, comment="Перезвоните\nпосле 12")
     receive_lead(book, parse_lead(lead_data(2, client={"phone": "+7 495 000-00-01"})))  # asks again
+    other = receive_lead(book, parse_lead(lead_data(4, client={"phone": "+7 495 000-00-01", "name": NAME + "ф"})))
+    detach_lead(book, other.lead_id, reason="another client")
+    contacts = {"name": NAME, "phone": "+7 495 000-00-01", "email": "corrected@client.example"}
+    correct_client(book, lead, parse_contacts(contacts), reason="a typo")
     neglect(book, clock, lead)  # reminder, taken, tenure ended and started
     late = {"partner": WINNER, "outcome": "wrong_contact", "checklist": [], "happened_at": clock.now.isoformat()}
     log_contact(book, lead, parse_contact(contact_data(**late)))  # after the end: pauses

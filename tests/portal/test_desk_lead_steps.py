@@ -62,7 +62,7 @@ def test_a_filter_that_makes_no_sense_filters_nothing(operator: Browser, lead: i
     assert links(operator, f"q={'9' * 40}") == set()
 
 
-STEPS = ("assign", "close", "violation", "contacts", "detach")
+STEPS = ("assign", "close", "violation", "contacts", "detach", "keep")
 
 
 FORMS = {
@@ -71,6 +71,7 @@ FORMS = {
     "violation": {"kind": "1h"},
     "contacts": {"name": "Пётр", "phone": "+7 495 777-66-55", "email": "petr@client.example"},
     "detach": {},
+    "keep": {},
 }
 
 

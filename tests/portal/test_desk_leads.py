@@ -219,7 +219,7 @@ def test_an_attached_request_is_neither_assigned_nor_closed(book: Book, operator
         assert tx.session.get_one(Lead, repeat).attached_to == lead
 
 
-STEPS = ("assign", "close", "violation", "contacts", "detach")
+STEPS = ("assign", "close", "violation", "contacts", "detach", "keep")
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

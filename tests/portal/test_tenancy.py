@@ -142,6 +142,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ),
     ("GET", "/desk/leads/{lead_id}/detach"): operators(200, "Что произойдёт"),
     ("POST", "/desk/leads/{lead_id}/detach"): forms_of_operators(303, form={"reason": "x"}),
+    ("GET", "/desk/leads/{lead_id}/keep"): operators(200, "Что произойдёт"),
+    ("POST", "/desk/leads/{lead_id}/keep"): forms_of_operators(303, form={"reason": "x"}),
     ("GET", "/desk/violations"): operators(200, "Записать нарушение"),
     ("GET", "/desk/violations/record"): operators(303, query="?lead=1"),
     ("GET", "/desk/violations/{violation_id}/reverse"): operators(200, "Что произойдёт"),

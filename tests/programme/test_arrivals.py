@@ -1,9 +1,11 @@
 """Leads that come again, and clients who ask twice (D17)."""
 
+import json
+
 import pytest
 
 from .papers import lead_body
-from .play import Play
+from .play import Play, text_of
 
 NOON = "2019-09-03 12:00"
 
@@ -130,3 +132,108 @@ def test_a_client_asks_again_while_the_lead_waits_D17(august: Play) -> None:
 
     assert august.attempts(first) == [("ALFA", None)]
     assert august.attempts(again["lead"]) == []
+
+
+FIRST = {"name": "Иван", "phone": "+7 916 000-00-01", "email": "ivan@mail.example"}
+AGAIN = {"name": "Иван", "phone": "+7 916 000-00-02", "email": "ivan@mail.example"}
+OTHER = {"name": "Пётр", "phone": "+7 916 000-00-01", "email": "petr@mail.example"}  # behind one switchboard
+OPERATOR = "operator@vendor.example"
+
+
+def subjects_and_texts(play: Play, to: str) -> tuple[str, str]:
+    """All subjects, and all texts, of the mails to an address."""
+    mails = play.mails(to)
+    return "\n".join(str(mail["Subject"]) for mail in mails), "\n".join(text_of(mail) for mail in mails)
+
+
+def test_a_corrected_phone_reaches_the_partner_who_has_the_lead_D17(september: Play) -> None:
+    first = september.at(NOON).add(lead_body(NOON, client=FIRST))["lead"]
+    again = september.later(minutes=5).add(lead_body(september.now, client=AGAIN, workplaces=20, comment="Срочно"))
+    assert again["attached_to"] == first
+
+    mail = text_of(september.mails("alfa@partner.example")[-1])
+    assert "+7 916 000-00-02" in mail
+    assert "20" in mail
+    assert "Срочно" in mail
+    assert "916" not in subjects_and_texts(september, "alfa@partner.example")[0]
+
+
+def test_a_corrected_phone_reaches_every_later_partner_D17(september: Play) -> None:
+    first = september.at(NOON).add(lead_body(NOON, client=FIRST))["lead"]
+    september.later(minutes=5).add(lead_body(september.now, client=AGAIN, comment="Срочно"))
+
+    september.at("2019-09-03 13:00:01").settle()
+    september.later(minutes=5).assign(first, "GAMMA")
+
+    assert [partner for partner, _why in september.attempts(first)] == ["ALFA", "BETA", "GAMMA"]
+    for partner in ("beta", "gamma"):
+        (mail,) = [m for m in september.mails(f"{partner}@partner.example") if "+7 916 000-00-01" in text_of(m)]
+        assert "+7 916 000-00-02" in text_of(mail)
+        assert "Срочно" in text_of(mail)
+
+
+def test_a_corrected_phone_reaches_the_operators_while_nobody_has_the_lead_D17(september: Play) -> None:
+    first = september.at(NOON).add(lead_body(NOON, client=FIRST))["lead"]
+    september.later(minutes=5).contact(first, "ALFA", checklist=[], outcome="wrong_contact")
+    september.later(minutes=5).add(lead_body(september.now, client=AGAIN))
+
+    subjects, texts = subjects_and_texts(september, OPERATOR)
+    assert "+7 916 000-00-02" in texts
+    assert "916" not in subjects
+    assert "+7 916 000-00-02" not in subjects_and_texts(september, "alfa@partner.example")[1]
+
+
+def test_two_people_behind_one_number_are_told_to_the_operators_who_detach_one_D17(september: Play) -> None:
+    first = september.at(NOON).add(lead_body(NOON, client=FIRST))["lead"]
+    told = september.operator_mails()
+    other = september.later(minutes=5).add(lead_body(september.now, client=OTHER))
+    assert other["attached_to"] == first
+    assert september.operator_mails() == told + 1
+    alert = text_of(september.mails(OPERATOR)[-1])
+    for word in (f"rasti lead detach {other['lead']}", "Иван", "Пётр", "petr@mail.example"):
+        assert word in alert
+
+    september.later(minutes=5).do("lead", "detach", str(other["lead"]), "--reason", "another person")
+
+    assert september.attempts(other["lead"]) == [("ALFA", None)]
+    assert september.state(first) == "in_work"
+    texts = subjects_and_texts(september, "alfa@partner.example")[1]
+    assert "пришёл от другого клиента" in texts
+
+
+def test_an_operator_may_say_that_it_is_the_same_client_D17(september: Play) -> None:
+    september.at(NOON).add(lead_body(NOON, client=FIRST))
+    other = september.later(minutes=5).add(lead_body(september.now, client=OTHER))["lead"]
+
+    kept = json.loads(september.do("lead", "keep", str(other), "--reason", "his wife", "--json"))
+    again = json.loads(september.do("lead", "keep", str(other), "--reason", "his wife", "--json"))
+
+    assert (kept, again) == ({"lead": other, "kept": True}, {"lead": other, "kept": False})
+    assert september.state(other) == "attached"
+
+
+def test_detaching_needs_a_reason_and_a_lead_and_changes_nothing_twice_D17(september: Play) -> None:
+    september.at(NOON).add(lead_body(NOON, client=FIRST))
+    other = september.later(minutes=5).add(lead_body(september.now, client=OTHER))["lead"]
+    with september.refusal(statuses=(1, 2)):
+        september.do("lead", "detach", str(other), "--reason", " ")
+    with september.refusal("4711"):
+        september.do("lead", "detach", "4711", "--reason", "another person")
+
+    detach = ("lead", "detach", str(other), "--reason", "another person", "--json")
+    first, second = json.loads(september.do(*detach)), json.loads(september.do(*detach))
+
+    assert (first, second) == ({"lead": other, "detached": True}, {"lead": other, "detached": False})
+    assert september.attempts(other) == [("ALFA", None)]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"phone": AGAIN["phone"]}, {"name": "Пётр"}, {"name": " иван. ", "email": "i@x.ru"}]
+)
+def test_one_difference_alone_asks_no_operator_D17(september: Play, changes: dict[str, str]) -> None:
+    september.at(NOON).add(lead_body(NOON, client=FIRST))
+    told = september.operator_mails()
+
+    september.later(minutes=5).add(lead_body(september.now, client=FIRST | changes))
+
+    assert september.operator_mails() == told

@@ -2,12 +2,13 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from unicodedata import normalize
 
 from rasti.ledger.partner_leads import LeadRow
+from rasti.ledger.repeats import Repeat
 from rasti.portal.pages import Writing
 from rasti.rules.kinds import LeadState
 
@@ -15,7 +16,7 @@ Translate = Callable[[str], str]
 
 # A cell that begins so is calculated by spreadsheet programs, also behind what is not seen.
 _FORMULA = ("=", "+", "-", "@")
-_WIDTHS = (10, 36, 12, 18, 22, 18, 16, 26, 18, 28, 24, 16, 44)  # characters
+_WIDTHS = (10, 36, 12, 18, 22, 18, 16, 26, 18, 28, 24, 16, 44, 26, 18, 28, 60)  # characters
 
 
 def headings(_: Translate) -> list[str]:
@@ -34,6 +35,10 @@ def headings(_: Translate) -> list[str]:
         _("Company"),
         _("City"),
         _("Comment"),
+        _("Other name"),
+        _("Other phone"),
+        _("Other e-mail"),
+        _("Asked again"),
     ]
 
 
@@ -51,7 +56,21 @@ def cells(row: LeadRow, _: Translate) -> list[Any]:
         row.due.due_at if row.due else None,
         kinds[row.due.kind] if row.due else None,
         *(words or (None,) * 6),
+        *(_lines(getattr(repeat.news, contact) for repeat in row.repeats) for contact in ("name", "phone", "email")),
+        _lines(_asked(repeat, _) for repeat in row.repeats),
     ]
+
+
+def _asked(repeat: Repeat, _: Translate) -> str:
+    """What a client asked for again, and the rest of what was not known, in a line."""
+    news = repeat.news
+    words = (repeat.product, f"{_('Workplaces')}: {repeat.workplaces}", news.company, news.city, news.comment)
+    return ", ".join(word for word in words if word)
+
+
+def _lines(values: Iterable[str | None]) -> str | None:
+    """Several values in one cell, the newest first."""
+    return "\n".join(value for value in values if value) or None
 
 
 def state(row: LeadRow, _: Translate) -> str:

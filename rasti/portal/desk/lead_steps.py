@@ -1,4 +1,4 @@
-"""What an operator decides about a lead: assign, close, record a violation, correct the client, detach."""
+"""What an operator decides about a lead: assign, close, record a violation, correct the client, detach or keep."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from starlette.responses import Response
 from rasti.errors import BadInput, RastiError
 from rasti.ledger.book import Book
 from rasti.ledger.clients import correct_client
-from rasti.ledger.desk import assign_lead, close_lead, detach_lead
+from rasti.ledger.desk import assign_lead, close_lead, detach_lead, keep_attached
 from rasti.ledger.desk_leads import lead_file
 from rasti.ledger.violations import record_violation
 from rasti.portal.desk.asking import Id, Line, Reason, choice, decide, needed, step_page
@@ -118,6 +118,22 @@ def detach(request: Request, site: TheSite, visitor: TheOperator, lead_id: Id, r
         return "detached" if detach_lead(book, lead_id, reason=why) else "same_detached"
 
     return _do(request, site, visitor, lead_id, "detach", act, reason)
+
+
+@router.get("/desk/leads/{lead_id}/keep")
+def ask_keep(request: Request, site: TheSite, lead_id: Id) -> Response:
+    """Ask why."""
+    return _ask(request, site, lead_id, "keep")
+
+
+@router.post("/desk/leads/{lead_id}/keep", dependencies=[OurForm])
+def keep(request: Request, site: TheSite, visitor: TheOperator, lead_id: Id, reason: Reason = "") -> Response:
+    """Leave an attached request where it is: it is the same client's (D17)."""
+
+    def act(book: Book, why: str) -> str:
+        return "kept" if keep_attached(book, lead_id, reason=why) else "same_kept"
+
+    return _do(request, site, visitor, lead_id, "keep", act, reason)
 
 
 def _ask(

@@ -23,7 +23,7 @@ def leads(
     partner: str = "",
     pause: str = "",
     due: str = "",
-    root: str = "",
+    undecided: str = "",
     q: str = "",
     page_number: PageNumber = "",
 ) -> Response:
@@ -33,11 +33,11 @@ def leads(
         partner=partner.strip(),
         pause=choice(PauseReason, pause),
         due=choice(Due, due),
-        undecided=root == "open",
+        undecided=bool(undecided),
         text=q[:300],
         page=number(page_number) or 1,
     )
-    kept = {"state": state, "partner": partner, "pause": pause, "due": due, "root": root, "q": q}
+    kept = {"state": state, "partner": partner, "pause": pause, "due": due, "undecided": undecided, "q": q}
     return page(
         request,
         "desk/leads.html.j2",

@@ -5,6 +5,8 @@ from itertools import pairwise
 from tests.durability.checks import Finding
 from tests.durability.evidence import Evidence, Row
 
+_REPEATED = ("lead_repeated", "alert_repeated")
+
 
 def check_no_lead_lost(evidence: Evidence) -> Finding:
     """I1: an acknowledged lead ends with exactly one open attempt, or waiting with an alert, or closed."""
@@ -43,8 +45,11 @@ def _check_place(evidence: Evidence, lead: Row, finding: Finding) -> None:
     elif state == "attached":
         root = evidence.leads.get(lead["attached_to"])
         finding.expect(root is not None and root["attached_to"] is None, f"{name} is attached to nothing")
-        told = [m for m in evidence.messages_of[lead["attached_to"]] if m["data"].get("repeat") == lead["id"]]
+        of_root = evidence.messages_of[lead["attached_to"]]
+        told = [m for m in of_root if m["kind"] in _REPEATED and m["data"].get("repeat") == lead["id"]]
         finding.expect(len(told) == 1, f"{name} is attached and {len(told)} were told")
+        asked = lead["doubted_at"] is None or "alert_two_clients" in kinds
+        finding.expect(asked, f"{name} may be another client's, and no operator was asked")
     elif state == "out_of_programme":
         finding.expect(evidence.programme.get("last_month") is not None, f"{name} is outside a programme without end")
 

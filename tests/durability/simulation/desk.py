@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from models import Lead, Message, Partner, QuarantinedRow, Violation
 from rasti.ledger.clients import correct_client
-from rasti.ledger.desk import assign_lead, close_lead, detach_lead
+from rasti.ledger.desk import assign_lead, close_lead, detach_lead, keep_attached
 from rasti.ledger.ingest import ingest_register
 from rasti.ledger.messages import revive
 from rasti.ledger.months import close_month, note_incomplete, resolve_quarantined
@@ -77,9 +77,14 @@ def operator_reverses(world: World) -> None:
 
 
 def operator_detaches(world: World) -> None:
-    attached = ask_first(world, select(Lead.id).where(col(Lead.attached_to).is_not(None)))
-    if attached:
-        lead = world.random.choice(sorted(attached))[0]
+    """Detaches a repeated request; of those in doubt, every second is kept first."""
+    attached = ask_first(world, select(Lead.id, Lead.doubted_at).where(col(Lead.attached_to).is_not(None)))
+    if not attached:
+        return
+    lead, doubted_at = world.random.choice(sorted(attached))
+    if doubted_at is not None and lead % 2:
+        at_the_desk(world, f"operator keeps lead {lead} attached", lambda b: keep_attached(b, lead, reason=WHY))
+    else:
         at_the_desk(world, f"operator detaches lead {lead}", lambda b: detach_lead(b, lead, reason=WHY))
 
 

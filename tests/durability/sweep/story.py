@@ -14,7 +14,7 @@ from rasti.clients.inbox import Source, closes
 from rasti.ledger.book import Book
 from rasti.ledger.clients import correct_client
 from rasti.ledger.contacts import begin_contact, log_contact
-from rasti.ledger.desk import assign_lead, close_lead, detach_lead
+from rasti.ledger.desk import assign_lead, close_lead, detach_lead, keep_attached
 from rasti.ledger.fallback import fall_back
 from rasti.ledger.handover import hand_over_waiting, open_lead
 from rasti.ledger.heartbeats import beat
@@ -240,6 +240,7 @@ STORY: list[tuple[str, Callable[[Life], object]]] = [
     ("2019-09-02 11:33", lambda life: life.contact(1, "ant", outcome="bought")),
     ("2019-09-02 11:34", lambda life: life.prefect(lambda book, api: delete_decided_runs(book, api))),
     ("2019-09-02 11:35", violation_is_reversed),
+    ("2019-09-02 11:35", lambda life: keep_attached(life.book, 6, reason=WHY)),
     ("2019-09-02 11:36", lambda life: detach_lead(life.book, 6, reason=WHY)),
     ("2019-09-02 11:40", lambda life: record_violation(life.book, 2, CheckpointKind.THREE_DAYS, reason=WHY)),
     ("2019-09-02 11:41", lambda life: assign_lead(life.book, 3, "elk", reason=WHY)),

@@ -1,0 +1,33 @@
+"""A repeated request that may be another client's stays on the desk until an operator has decided"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from models.types import UtcDateTime
+
+revision = "0010_doubted_requests"
+down_revision = "0006_open_message_kinds"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("lead", sa.Column("doubted_at", UtcDateTime(), nullable=True))
+    op.create_index(
+        "ix_lead_doubted",
+        "lead",
+        ["doubted_at"],
+        unique=False,
+        sqlite_where=sa.text("doubted_at IS NOT NULL"),
+        postgresql_where=sa.text("doubted_at IS NOT NULL"),
+    )
+    # The desk asked about all of these until now.
+    op.execute(
+        "UPDATE lead SET doubted_at = arrived_at WHERE state = 'attached' "
+        "AND attached_to IN (SELECT id FROM lead WHERE state IN ('waiting', 'in_work', 'paused'))"
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_lead_doubted", table_name="lead")
+    op.drop_column("lead", "doubted_at")
