@@ -33,6 +33,9 @@ class Settings(BaseSettings):
         None, description="A YAML file that lists the billing sources; none: the inbox folder."
     )
     mail_from: str = Field("rasti@localhost", description="Sender of all mail.")
+    mail_reply_to: str = Field(
+        "", description="Where answers of partners and clients to our mail go (Reply-To); empty: to the sender."
+    )
     operator_email: str = Field("operator@localhost", description="Where alerts to operators go.")
     portal_url: str = Field("http://127.0.0.1:8000", description="Public address of the portal, used in mails.")
     secret_key: str = Field(
@@ -72,6 +75,11 @@ class Settings(BaseSettings):
         if not text.isprintable() or not _MAIL_ADDRESS.fullmatch(parseaddr(text)[1]):
             raise ValueError("must be a mail address, with or without a name: Leads <leads@vendor.example>")
         return text
+
+    @field_validator("mail_reply_to")
+    @classmethod
+    def _an_address_for_answers(cls, text: str) -> str:
+        return cls._a_sender(text) if text else ""
 
     @field_validator("operator_email")
     @classmethod

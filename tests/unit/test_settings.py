@@ -23,6 +23,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("RASTI_PREFECT_RUNS_PER_MINUTE", "0"),
         ("RASTI_MAIL_FROM", "nobody"),
         ("RASTI_MAIL_FROM", "a@b.example\nBcc: all@b.example"),
+        ("RASTI_MAIL_REPLY_TO", "nobody"),
+        ("RASTI_MAIL_REPLY_TO", "a@b.example\nBcc: all@b.example"),
         ("RASTI_OPERATOR_EMAIL", ""),
         ("RASTI_PORTAL_URL", "portal"),
         ("RASTI_SMTP_URL", "http://mail.example"),
