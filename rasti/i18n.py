@@ -37,7 +37,7 @@ _ERRORS = {
     "TooLarge",
     "Unavailable",
 }
-_FUNCTIONS = {"_", "marked", "Reason", "Cause", "Delayed", "Rejected"} | _ERRORS
+_FUNCTIONS = {"_", "marked", "Reason", "Cause", "Delayed", "Rejected", "FolderUnreadable"} | _ERRORS
 # Words that are stored as they are and translated where they are shown, from `rasti.rules.kinds`.
 _WORDS = {
     *("LeadState", "AttemptEnd", "Verdict", "ContactKind", "Outcome", "ContactEffect"),

@@ -47,6 +47,7 @@ class Today:
     oldest_late: datetime | None
     dead: int
     oldest_dead: datetime | None  # when it was written
+    bounced: int  # came back, and not sent again since
     last_month: MonthState | None  # the newest that has ended
     quarantined: int
     restored: Restored | None  # in the last days: what happened between backup and restore is missing
@@ -75,6 +76,7 @@ def today(book: Book) -> Today:
             oldest_late=oldest_late,
             dead=dead,
             oldest_dead=oldest_dead,
+            bounced=_count(tx, select(func.count()).where(col(Message.bounced_at).is_not(None))),
             last_month=months[0] if months else None,
             quarantined=_count(tx, select(func.count()).where(col(QuarantinedRow.resolved_at).is_(None))),
             restored=last_restore_within(tx),

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlmodel import col
 
-from models import Attempt, Checkpoint, Client, Contact, Lead
+from models import Attempt, Checkpoint, Client, Contact, Lead, Message
 from rasti.errors import NotFound
 from rasti.ledger.attempts import checkpoints_of, rules_of
 from rasti.ledger.book import Book, Tx
@@ -19,6 +19,7 @@ from rasti.rules.kinds import (
     CheckpointKind,
     ContactEffect,
     LeadState,
+    MessageKind,
     Outcome,
     Verdict,
 )
@@ -71,6 +72,7 @@ class PartnersLead:
     lacks: Shortfall | None  # of the newest contact, if it did not count
     in_open_tenure: bool  # a violation switches the leads to the next partner (D13)
     last_automatic: bool  # a violated 1h leaves the lead to an operator (D14)
+    bounced_welcomes: frozenset[int]  # of these requests the welcome mail came back
 
     @property
     def is_mine(self) -> bool:
@@ -121,6 +123,7 @@ def partners_lead(book: Book, lead_id: int, partner: str) -> PartnersLead:
             _lacks(tx, attempt, contacts, rules),
             tenure is not None and attempt.tenure_id == tenure.id,
             _automatic_attempts(tx, lead_id) >= rules.automatic_attempts,
+            _bounced_welcomes(tx, lead_id) if visible else frozenset(),
         )
 
 
@@ -153,6 +156,19 @@ def _repeats(tx: Tx, lead_id: int) -> list[Repeat]:
         Repeat(lead.id, lead.requested_at, lead.product, lead.workplaces, lead.configuration_url, comment)
         for lead, comment in rows
     ]
+
+
+def _bounced_welcomes(tx: Tx, lead_id: int) -> frozenset[int]:
+    found = (
+        select(col(Message.lead_id))
+        .join(Lead, col(Lead.id) == col(Message.lead_id))
+        .where(
+            or_(col(Lead.id) == lead_id, col(Lead.attached_to) == lead_id),
+            col(Message.kind) == MessageKind.WELCOME,
+            col(Message.bounced_at).is_not(None),
+        )
+    )
+    return frozenset(tx.all(found))
 
 
 def _points(tx: Tx, attempt: Attempt, rules: Rules) -> list[Point]:

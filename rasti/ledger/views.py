@@ -89,6 +89,7 @@ def status_view(book: Book) -> dict[str, object]:
             "messages": {
                 "pending": _mails(tx, MessageState.PENDING, due=True),
                 "dead": _mails(tx, MessageState.DEAD),
+                "bounced": _bounced(tx),
             },
         } | _restored_view(tx)
 
@@ -110,6 +111,12 @@ def _restored_view(tx: Tx) -> dict[str, object]:
     if restored is None:
         return {}
     return {"restored": {"made_at": utc(restored.made_at), "restored_at": utc(restored.restored_at)}}
+
+
+def _bounced(tx: Tx) -> int:
+    """Mails that came back, and were not sent again since."""
+    bounced = select(func.count()).select_from(Message).where(col(Message.bounced_at).is_not(None))
+    return int(tx.session.execute(bounced).scalar_one())
 
 
 def _mails(tx: Tx, state: MessageState, *, due: bool = False) -> int:

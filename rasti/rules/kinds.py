@@ -215,10 +215,14 @@ class MessageKind(StrEnum):
     ALERT_AFTER_END = "alert_after_end"  # a former holder says do_not_call or wrong_contact (D15)
     ALERT_REPEATED = "alert_repeated"  # D17, while no partner has the lead
     ALERT_RESTORED = "alert_restored"  # a backup was restored: what happened after it is missing
+    ALERT_BOUNCED = "alert_bounced"  # a mail came back after the server had taken it
     # to Prefect
     RUN_LEAD = "run_lead"
     RUN_CHECKPOINT = "run_checkpoint"
     RUN_FALLBACK = "run_fallback"
+
+
+TO_OPERATORS = frozenset(kind for kind in MessageKind if kind.startswith("alert_"))
 
 
 class Event(StrEnum):
@@ -266,4 +270,5 @@ class Event(StrEnum):
     MESSAGE_SENT = "message.sent"
     MESSAGE_DEAD = "message.dead"
     MESSAGE_REVIVED = "message.revived"
+    MESSAGE_BOUNCED = "message.bounced"
     DATABASE_RESTORED = "database.restored"

@@ -47,6 +47,11 @@ def _lead_is_paused(tx: Tx, message: Message) -> bool:
     return tx.session.get_one(Lead, message.lead_id).state is LeadState.PAUSED
 
 
+def _has_bounced(tx: Tx, message: Message) -> bool:
+    """What came back was not sent again meanwhile."""
+    return tx.session.get_one(Message, message.data["message"]).bounced_at is not None
+
+
 def _link_opens(tx: Tx, message: Message) -> bool:
     link = tx.session.get_one(SignInLink, message.data["link"])
     return link.used_at is None and link.expires_at > tx.now
@@ -58,5 +63,6 @@ _CONDITIONS: dict[MessageKind, Callable[[Tx, Message], bool]] = {
     MessageKind.ALERT_UNDELIVERED: _is_undelivered,
     MessageKind.ALERT_WELCOME_LATE: _welcome_is_late,
     MessageKind.ALERT_PAUSED: _lead_is_paused,
+    MessageKind.ALERT_BOUNCED: _has_bounced,
     MessageKind.SIGN_IN: _link_opens,
 }

@@ -4,7 +4,8 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
-from email.message import EmailMessage, Message as ParsedMail
+from email.message import EmailMessage
+from email.message import Message as ParsedMail
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from rasti.ledger.sign_in import request_link
 from rasti.ledger.tenures import decline, switch_holder
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.rules.bodies import parse_contact, parse_lead
-from rasti.rules.kinds import Channel, MessageKind
+from rasti.rules.kinds import TO_OPERATORS, Channel, MessageKind
 from rasti.rules.programme import Programme
 from rasti.secret import Secret
 from rasti.settings import Settings
@@ -107,6 +108,10 @@ def everything(book: Book, clock: MovableClock) -> Book:
             {"what": "no_invoices", "month": "2019-08"},
         ]
         tx.send(MessageKind.ALERT_INCOMPLETE, "2019-08:1", month="2019-08", missing=missing)
+        for kind in set(MAILS) - TO_OPERATORS:  # any of them may come back
+            about_lead = kind not in (MessageKind.SIGN_IN, MessageKind.TOP_THREE, MessageKind.TENURE_STARTED)
+            about = {"message": 1, "kind": kind.value, "bounce": "5.1.1", "partner": "D<0>16"}
+            tx.send(MessageKind.ALERT_BOUNCED, kind.value, lead_id=lead if about_lead else None, **about)
     request_link(book, f"{WINNER}@partner.example", sender="test", secret=Secret("0123456789" * 4))
     note_restored(book, clock.now, unknown=[7])
     return book

@@ -35,7 +35,7 @@ def _rank(value: Any) -> None:
 def _status(value: Any) -> None:
     _keys(value, {"holder", "tenure", "leads", "overdue", "messages"}, "status")
     _keys(value["leads"], _LEADS, "status.leads")
-    _keys(value["messages"], {"pending", "dead"}, "status.messages")
+    _keys(value["messages"], {"pending", "dead", "bounced"}, "status.messages")
     if value["tenure"] is not None:
         _keys(value["tenure"], _TENURE, "status.tenure")
         assert value["tenure"]["partner"] == value["holder"]
