@@ -51,7 +51,7 @@ def sweep(book: Book, settings: Settings, *, grace: timedelta, postman: Postman 
     before = deliver(book, settings, postman=postman)
     guarded = guard_round(book, grace=grace)
     _keep_runs(book, settings)
-    read_bounces_once(book, settings)
+    _tried("guard.read_bounces_failed", lambda own: read_bounces_once(own, settings), book)
     after = deliver(book, settings, postman=postman)
     return guarded + SweepReport(delivered=before + after)
 
