@@ -43,8 +43,9 @@ class Installation(SQLModel, table=True):
 class Heartbeat(SQLModel, table=True):
     """When a loop of the steward last finished a round: what the operator's desk and the metrics show."""
 
-    loop: str = Field(primary_key=True, max_length=16)  # relay, guard, runs
+    loop: str = Field(primary_key=True, max_length=16)  # relay, guard, bounces
     seen_at: datetime = Field(sa_type=UtcDateTime)
+    error: str | None = None  # why the rounds since then failed, if the loop can tell
 
 
 def append_only_audit(connection: Connection) -> None:

@@ -17,6 +17,7 @@ class Message(SQLModel, table=True):
         one_of("channel", Channel),
         one_of("state", MessageState),
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at_a_time"),
+        CheckConstraint("(bounced_at IS NULL) = (bounce IS NULL)", name="bounced_at_a_time"),
         Index(
             "ix_message_pending",
             "channel",
@@ -30,6 +31,12 @@ class Message(SQLModel, table=True):
             "id",
             sqlite_where=text("state = 'dead'"),
             postgresql_where=text("state = 'dead'"),
+        ),
+        Index(
+            "ix_message_bounced",
+            "id",
+            sqlite_where=text("bounced_at IS NOT NULL"),
+            postgresql_where=text("bounced_at IS NOT NULL"),
         ),
         Index("ix_message_lead", "lead_id"),
     )
@@ -53,3 +60,6 @@ class Message(SQLModel, table=True):
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     external_id: str | None = None  # Message-ID, or the flow run's id
     error: str | None = None  # the last one, without addresses
+    # Sent, and returned later by a mail server on the way: when we read that, and its status code (RFC 3463).
+    bounced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    bounce: str | None = Field(default=None, max_length=16)

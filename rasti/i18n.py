@@ -39,7 +39,7 @@ _ERRORS = {
     "DatabaseUnavailable",
     "NotUpgraded",
 }
-_FUNCTIONS = {"_", "marked", "Reason", "Cause", "Delayed", "Rejected", "Unsendable"} | _ERRORS
+_FUNCTIONS = {"_", "marked", "Reason", "Cause", "Delayed", "Rejected", "Unsendable", "FolderUnreadable"} | _ERRORS
 # Words that are stored as they are and translated where they are shown, from `rasti.rules.kinds`.
 _WORDS = {
     *("LeadState", "AttemptEnd", "Verdict", "ContactKind", "Outcome", "ContactEffect"),

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rasti.errors import BadInput
+from rasti.mail_folder import ImapAddress, MaildirAddress, parse_mail_folder
 from rasti.rules.addresses import read_address, read_sender
 
 # Read by pydantic-settings of Prefect or by our own tests, not settings of the application.
@@ -33,6 +34,14 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field(
         "rasti@localhost", description="Sender of all mail, with or without a name: Leads <leads@vendor.example>."
+    )
+    mail_reply_to: str = Field(
+        "", description="Where answers of partners and clients to our mail go (Reply-To); empty: to the sender."
+    )
+    bounces: str = Field(
+        "",
+        description="Folder into which mail to the sender comes, read for bounces: `maildir:/var/mail/rasti` or "
+        "`imaps://user:password@host[:port][/FOLDER]` (percent-encoded); empty: none.",
     )
     operator_email: str = Field("operator@localhost", description="Where alerts to operators go.")
     portal_url: str = Field("http://127.0.0.1:8000", description="Public address of the portal, used in mails.")
@@ -73,6 +82,18 @@ class Settings(BaseSettings):
         read_sender(text)
         return text
 
+    @field_validator("mail_reply_to")
+    @classmethod
+    def _an_address_for_answers(cls, text: str) -> str:
+        return cls._a_sender(text) if text else ""
+
+    @field_validator("bounces")
+    @classmethod
+    def _a_mail_folder(cls, text: str) -> str:
+        if text:
+            parse_mail_folder(text)
+        return text
+
     @field_validator("operator_email")
     @classmethod
     def _a_mail_address(cls, text: str) -> str:
@@ -97,6 +118,11 @@ class Settings(BaseSettings):
         return self.home / "mailbox"
 
     @cached_property
+    def bounce_folder(self) -> MaildirAddress | ImapAddress | None:
+        """Where bounces are looked for; none: nowhere."""
+        return parse_mail_folder(self.bounces) if self.bounces else None
+
+    @cached_property
     def prefect_api_url(self) -> str | None:
         """Prefect's own setting: where its API is; none means that no Prefect is configured."""
         return os.environ.get("PREFECT_API_URL") or None
@@ -118,7 +144,7 @@ def load_settings() -> Settings:
             "Setting {name} is wrong: {why} (it is {value!r}).",
             name=name,
             why=first["msg"].removeprefix("Value error, "),
-            value="…" if name.endswith(("_URL", "_KEY")) else first.get("input"),
+            value="…" if name.endswith(("_URL", "_KEY", "_BOUNCES")) else first.get("input"),
         ) from error
 
 

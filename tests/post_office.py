@@ -37,6 +37,17 @@ class FakePostman:
         return mail
 
 
+class Keeper:
+    """A mail server's handler that keeps what it is given, byte for byte."""
+
+    def __init__(self) -> None:
+        self.contents: list[bytes] = []
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        self.contents.append(envelope.content)
+        return "250 OK"
+
+
 class _Controller(Controller):
     """Connects to itself, to see that it works, at the port it really has."""
 

@@ -148,6 +148,7 @@ def status(ctx: typer.Context, json: JsonOption = False) -> None:
             (_("overdue checkpoints"), view["overdue"]),
             (_("undelivered messages"), view["messages"]["pending"]),
             (_("messages given up"), view["messages"]["dead"]),
+            (_("messages that came back"), view["messages"]["bounced"]),
         ]
         draw_table(console, "", [_("Leads"), _("Number")], rows)
 

@@ -63,6 +63,7 @@ class Today:
     oldest_late: datetime | None
     dead: int
     oldest_dead: datetime | None  # when it was written
+    bounced: int  # came back, and not sent again since
     last_month: MonthState | None  # the newest that has ended
     quarantined: int
     doubles: int  # invoices that are probably there twice
@@ -94,6 +95,7 @@ def today(book: Book) -> Today:
             oldest_late=oldest_late,
             dead=dead,
             oldest_dead=oldest_dead,
+            bounced=_count(tx, select(func.count()).where(col(Message.bounced_at).is_not(None))),
             last_month=months[0] if months else None,
             quarantined=_count(tx, select(func.count()).where(col(QuarantinedRow.resolved_at).is_(None))),
             doubles=count_doubles(tx),

@@ -64,6 +64,7 @@ class Undelivered(StrEnum):
 
     LATE = "late"  # their time has come
     DEAD = "dead"  # given up
+    BOUNCED = "bounced"  # came back, and not sent again since
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def undelivered(book: Book, which: Undelivered, *, channel: Channel | None = Non
         conditions: dict[Undelivered, tuple[Any, ...]] = {
             Undelivered.LATE: (col(Message.state) == MessageState.PENDING, col(Message.not_before) <= tx.now),
             Undelivered.DEAD: (col(Message.state) == MessageState.DEAD,),
+            Undelivered.BOUNCED: (col(Message.bounced_at).is_not(None),),
         }
         of_channel = [col(Message.channel) == channel] if channel else []
         counts = {

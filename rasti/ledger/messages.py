@@ -181,13 +181,25 @@ def release(book: Book, claims: Collection[Claim]) -> None:
 
 
 def revive(book: Book, message_id: int) -> bool:
-    """Try a dead message again from the beginning. False: it is not dead. Raises NotFound."""
+    """Try a dead message, or one that bounced, again from the beginning. False: it is neither. Raises NotFound."""
     with book.write() as tx:
         message = tx.session.execute(
             update(Message)
-            .where(col(Message.id) == message_id, col(Message.state) == MessageState.DEAD)
+            .where(
+                col(Message.id) == message_id,
+                or_(col(Message.state) == MessageState.DEAD, col(Message.bounced_at).is_not(None)),
+            )
             .values(
-                state=MessageState.PENDING, tries=0, not_before=tx.now, claimed_by=None, claimed_until=None, error=None
+                state=MessageState.PENDING,
+                tries=0,
+                not_before=tx.now,
+                claimed_by=None,
+                claimed_until=None,
+                error=None,
+                sent_at=None,
+                external_id=None,
+                bounced_at=None,
+                bounce=None,
             )
             .returning(col(Message.kind), col(Message.lead_id))
         ).one_or_none()

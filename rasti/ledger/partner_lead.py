@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlmodel import col
 
-from models import Attempt, Checkpoint, Client, Contact, Lead
+from models import Attempt, Checkpoint, Client, Contact, Lead, Message
 from rasti.errors import NotFound
 from rasti.ledger.attempts import checkpoints_of, rules_of, who_knows_client
 from rasti.ledger.book import Book, Tx
@@ -18,6 +18,7 @@ from rasti.rules.kinds import (
     ChecklistItem,
     CheckpointKind,
     ContactEffect,
+    MessageKind,
     Verdict,
 )
 from rasti.rules.programme import Rules
@@ -57,6 +58,7 @@ class PartnersLead:
     lacks: Shortfall | None  # of the newest contact, if it did not count
     in_open_tenure: bool  # a violation switches the leads to the next partner (D13)
     last_automatic: bool  # a violated 1h leaves the lead to an operator (D14)
+    bounced_welcomes: frozenset[int]  # of these requests the welcome mail came back
 
     @property
     def is_mine(self) -> bool:
@@ -108,6 +110,7 @@ def partners_lead(book: Book, lead_id: int, partner: str) -> PartnersLead:
             _lacks(tx, attempt, contacts, rules),
             tenure is not None and attempt.tenure_id == tenure.id,
             _automatic_attempts(tx, lead_id) >= rules.automatic_attempts,
+            _bounced_welcomes(tx, lead_id) if visible else frozenset(),
         )
 
 
@@ -117,6 +120,19 @@ def _contacts(tx: Tx, attempt_ids: list[int]) -> list[Contact]:
         .where(col(Contact.attempt_id).in_(attempt_ids))
         .order_by(col(Contact.began_at).desc(), col(Contact.id).desc())
     )
+
+
+def _bounced_welcomes(tx: Tx, lead_id: int) -> frozenset[int]:
+    found = (
+        select(col(Message.lead_id))
+        .join(Lead, col(Lead.id) == col(Message.lead_id))
+        .where(
+            or_(col(Lead.id) == lead_id, col(Lead.attached_to) == lead_id),
+            col(Message.kind) == MessageKind.WELCOME,
+            col(Message.bounced_at).is_not(None),
+        )
+    )
+    return frozenset(tx.all(found))
 
 
 def _points(tx: Tx, attempt: Attempt, rules: Rules) -> list[Point]:

@@ -39,6 +39,7 @@ class Pulse:
     due: dict[Channel, int]  # messages whose time has come
     oldest_due: dict[Channel, float]
     dead: dict[Channel, int]
+    bounced: int  # mails that came back, and were not sent again since
     heartbeats: dict[str, float]  # seconds since a loop of the steward last finished a round
     restored: float | None  # seconds since a backup was restored, in the last days
 
@@ -66,6 +67,9 @@ def pulse(book: Book) -> Pulse:
             due=due,
             oldest_due=oldest_due,
             dead={channel: dead.get(channel, 0) for channel in Channel},
+            bounced=tx.session.execute(
+                select(func.count()).select_from(Message).where(col(Message.bounced_at).is_not(None))
+            ).scalar_one(),
             heartbeats=_heartbeats(tx),
             restored=_age(tx, restored.restored_at) if (restored := last_restore_within(tx)) else None,
         )

@@ -91,6 +91,7 @@ def status_view(book: Book) -> dict[str, object]:
                 "messages": {
                     "pending": _mails(tx, MessageState.PENDING, due=True),
                     "dead": _mails(tx, MessageState.DEAD),
+                    "bounced": _bounced(tx),
                 },
             }
             | _restored_view(tx)
@@ -121,6 +122,12 @@ def _changed_view(tx: Tx) -> dict[str, object]:
     """Nothing, unless published months have other invoices now."""
     changed = changed_since_published(tx)
     return {"changed_since_published": [str(month) for month in changed]} if changed else {}
+
+
+def _bounced(tx: Tx) -> int:
+    """Mails that came back, and were not sent again since."""
+    bounced = select(func.count()).select_from(Message).where(col(Message.bounced_at).is_not(None))
+    return int(tx.session.execute(bounced).scalar_one())
 
 
 def _mails(tx: Tx, state: MessageState, *, due: bool = False) -> int:

@@ -72,6 +72,7 @@ def _families(now: Pulse) -> Iterator[GaugeMetricFamily]:
     yield _family("rasti_messages_due", "Messages whose time has come.", "channel", now.due)
     yield _family("rasti_oldest_due_message_seconds", "How long the oldest waits.", "channel", now.oldest_due)
     yield _family("rasti_messages_dead", "Messages given up.", "channel", now.dead)
+    yield GaugeMetricFamily("rasti_messages_bounced", "Mails that came back, not sent again since.", value=now.bounced)
     if now.restored is not None:
         yield GaugeMetricFamily("rasti_restored_seconds", "Since a backup was restored.", value=now.restored)
     yield _family("rasti_heartbeat_age_seconds", "Since a loop last finished a round.", "loop", now.heartbeats)

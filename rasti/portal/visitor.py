@@ -32,10 +32,15 @@ def visitor_of(request: Request) -> SignedIn | None:
     """Who is signed in; looked up once a request."""
     if not hasattr(request.state, "visitor"):
         token = cookie_of(request)
-        by_itself = request.method == "GET" and "hx-request" in request.headers
+        by_itself = is_unread(request) or (request.method == "GET" and "hx-request" in request.headers)
         request.state.visitor = find_session(site_of(request).book, token, by_itself=by_itself) if token else None
     visitor: SignedIn | None = request.state.visitor
     return visitor
+
+
+def is_unread(request: Request) -> bool:
+    """Whether nobody reads the answer: it is asked for by HEAD, or a browser fetches it ahead."""
+    return getattr(request.state, "unread", False) or "prefetch" in request.headers.get("sec-purpose", "")
 
 
 def csrf_of(request: Request) -> str:
@@ -50,7 +55,7 @@ def _out_of_date() -> Forbidden:
 
 def _only(request: Request, role: Role) -> SignedIn:
     visitor = visitor_of(request)
-    if visitor is None and request.method not in ("GET", "HEAD"):
+    if visitor is None and request.method != "GET":
         raise _out_of_date()  # not to the sign-in: what was typed would be lost
     if visitor is None:
         raise NeedsSignIn(role)

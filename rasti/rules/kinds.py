@@ -226,10 +226,14 @@ class MessageKind(StrEnum):
     ALERT_REPEATED = "alert_repeated"  # D17, while no partner has the lead
     ALERT_TWO_CLIENTS = "alert_two_clients"  # D17: name and one contact of a repeat differ
     ALERT_RESTORED = "alert_restored"  # a backup was restored: what happened after it is missing
+    ALERT_BOUNCED = "alert_bounced"  # a mail came back after the server had taken it
     # to Prefect
     RUN_LEAD = "run_lead"
     RUN_CHECKPOINT = "run_checkpoint"
     RUN_FALLBACK = "run_fallback"
+
+
+TO_OPERATORS = frozenset(kind for kind in MessageKind if kind.startswith("alert_"))
 
 
 class Event(StrEnum):
@@ -281,4 +285,5 @@ class Event(StrEnum):
     MESSAGE_SENT = "message.sent"
     MESSAGE_DEAD = "message.dead"
     MESSAGE_REVIVED = "message.revived"
+    MESSAGE_BOUNCED = "message.bounced"
     DATABASE_RESTORED = "database.restored"

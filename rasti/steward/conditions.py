@@ -72,6 +72,11 @@ def _is_doubted(tx: Tx, message: Message) -> bool:
     return lead.state is LeadState.ATTACHED and lead.doubted_at is not None
 
 
+def _has_bounced(tx: Tx, message: Message) -> bool:
+    """What came back was not sent again meanwhile."""
+    return tx.session.get_one(Message, message.data["message"]).bounced_at is not None
+
+
 def _link_opens(tx: Tx, message: Message) -> bool:
     link = tx.session.get_one(SignInLink, message.data["link"])
     return link.used_at is None and link.expires_at > tx.now
@@ -88,5 +93,6 @@ _CONDITIONS: dict[MessageKind, Callable[[Tx, Message], bool]] = {
     MessageKind.ALERT_PAUSED: _lead_is_paused,
     MessageKind.ALERT_REPEATED: _nobody_has_the_repeat,
     MessageKind.ALERT_TWO_CLIENTS: _is_doubted,
+    MessageKind.ALERT_BOUNCED: _has_bounced,
     MessageKind.SIGN_IN: _link_opens,
 }

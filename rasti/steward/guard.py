@@ -19,6 +19,7 @@ from rasti.ledger.verdicts import Judgement, due_checkpoints, judge_checkpoints
 from rasti.logs import log
 from rasti.rules.kinds import Verdict
 from rasti.settings import Settings
+from rasti.steward.bounces import read_bounces_once
 from rasti.steward.relay import Postman, deliver
 
 FOUND = 200  # items a look
@@ -50,6 +51,7 @@ def sweep(book: Book, settings: Settings, *, grace: timedelta, postman: Postman 
     before = deliver(book, settings, postman=postman)
     guarded = guard_round(book, grace=grace)
     _keep_runs(book, settings)
+    _tried("guard.read_bounces_failed", lambda own: read_bounces_once(own, settings), book)
     after = deliver(book, settings, postman=postman)
     return guarded + SweepReport(delivered=before + after)
 

@@ -296,6 +296,17 @@ def _alert_restored(tx: Tx, message: Message, head: Letterhead) -> Facts:  # noq
     return None, dict(message.data) | when | {"link": head.desk_link("audit?event=database.restored")}
 
 
+def _alert_bounced(tx: Tx, message: Message, head: Letterhead) -> Facts:
+    facts = {"lead": None, "link": head.desk_link("messages?which=bounced")}
+    about = _about_lead(tx, message, head) if message.lead_id is not None else facts
+    return None, about | {
+        "number": message.data["message"],
+        "kind": message.data["kind"],
+        "status": message.data["bounce"],
+        "partner_code": message.data["partner"],
+    }
+
+
 def _about_lead(tx: Tx, message: Message, head: Letterhead) -> dict[str, Any]:
     lead = tx.session.get_one(Lead, message.lead_id)
     to_partner = message.partner_code is not None
@@ -328,4 +339,5 @@ FACTS: dict[MessageKind, Callable[[Tx, Message, Letterhead], Facts]] = {
     MessageKind.ALERT_REPEATED: _alert_repeated,
     MessageKind.ALERT_TWO_CLIENTS: _alert_two_clients,
     MessageKind.ALERT_RESTORED: _alert_restored,
+    MessageKind.ALERT_BOUNCED: _alert_bounced,
 }

@@ -56,6 +56,7 @@ class _Policy(EmailPolicy):
 # They say the same on one mail after the other, and nothing of a client.
 _REPEATED = {
     "From",
+    "Reply-To",
     "Auto-Submitted",
     "Content-Language",
     "MIME-Version",
@@ -87,7 +88,8 @@ def compose(tx: Tx, message: Message, settings: Settings) -> EmailMessage:
     mail["Date"] = tx.now
     mail["Message-ID"] = message_id(message, settings.mail_from)
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Content-Language"] = settings.language
+    if to and settings.mail_reply_to:
+        mail["Reply-To"] = settings.mail_reply_to
     mail[NUMBER_HEADER] = str(message.id)
     mail[KIND_HEADER] = message.kind.value
     mail[RECIPIENT_HEADER] = message.partner_code or ("client" if to else "operator")
@@ -98,6 +100,8 @@ def compose(tx: Tx, message: Message, settings: Settings) -> EmailMessage:
     for file in facts.get("attachments", ()):
         main, _, sub = file.content_type.partition("/")
         mail.add_attachment(file.content, maintype=main, subtype=sub, filename=file.file_name)
+    # Last: the content takes away, or with it into its own part, every header whose name begins with "Content-".
+    mail["Content-Language"] = settings.language
     return mail
 
 

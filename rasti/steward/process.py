@@ -1,4 +1,4 @@
-"""The steward as a process: relay, guard and the keeper of Prefect's runs, each in a loop of its own until stopped."""
+"""The steward as a process: relay, guard, keeper of Prefect's runs, reader of bounces, each in a loop until stopped."""
 
 import logging
 import threading
@@ -12,9 +12,11 @@ from models.wake import outbox_alarm
 from rasti.clients.programme_file import load_programme
 from rasti.errors import DatabaseUnavailable, RastiError
 from rasti.ledger.book import Book
-from rasti.ledger.heartbeats import beat
+from rasti.ledger.heartbeats import beat, forget
 from rasti.logs import log
 from rasti.settings import Settings
+from rasti.steward.bounces import LOOP as BOUNCES
+from rasti.steward.bounces import keep_reading
 from rasti.steward.guard import guard_round
 from rasti.steward.relay import deliver, open_postman
 
@@ -64,6 +66,10 @@ def run_loops(book: Book, settings: Settings, stop: threading.Event, *, ready: t
     }
     if settings.prefect_api_url is not None:
         loops["runs"] = lambda: _runs(book, settings, stop)
+    if settings.bounce_folder is not None:
+        loops[BOUNCES] = lambda: keep_reading(book, settings, stop)
+    else:
+        forget(book, BOUNCES)
     threads = [
         threading.Thread(target=_keep_going, args=(name, loop, stop), name=f"steward-{name}")
         for name, loop in loops.items()

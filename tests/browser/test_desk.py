@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from sqlmodel import select
 
 from models import Ranking
+from rasti.ledger.bounces import BounceEffect, record_bounce
 from rasti.ledger.ingest import ingest_register
 from rasti.ledger.rankings import publish, rank
 from rasti.ledger.tenures import activate
@@ -32,6 +33,7 @@ PAGES = [
     "/desk/imports",
     "/desk/audit",
     "/desk/messages",
+    "/desk/messages?which=bounced",
 ]
 
 
@@ -53,6 +55,12 @@ def month(portal: Portal, tmp_path: Path) -> Portal:
     return portal
 
 
+def welcome_comes_back(month: Portal) -> None:
+    """The welcome of lead 2 is returned by a server on its way."""
+    letter = next(letter for letter in month.post() if (letter.kind, letter.lead_id) == ("welcome", 2))
+    assert record_bounce(month.book, letter.message_id, "5.1.1") is BounceEffect.MARKED
+
+
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
 def test_the_desks_pages_are_accessible_and_fit_their_screen(
     month: Portal, operator_page: Page, picture: Callable[[Page, str], None], phone: bool
@@ -61,6 +69,7 @@ def test_the_desks_pages_are_accessible_and_fit_their_screen(
     if phone:
         page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     wrong: dict[str, object] = {}
+    welcome_comes_back(month)
     for path in PAGES:
         answer = page.goto(month.url + path)
         picture(page, f"{path.strip('/').replace('/', '-')}-{'phone' if phone else 'desktop'}")
@@ -107,3 +116,21 @@ def test_why_the_leads_went_on_is_found_from_the_desk(month: Portal, operator_pa
     page.locator("main a[href='/desk/leads/1']").first.click()
     expect(page.locator("main")).to_contain_text(WINNER)
     expect(page.locator("main .badge.bad").first).to_be_visible()
+
+
+def test_a_mail_that_came_back_is_found_from_the_desk_and_sent_again(month: Portal, operator_page: Page) -> None:
+    page = operator_page
+    welcome_comes_back(month)
+    page.goto(f"{month.url}/desk")
+    page.locator("main a[href='/desk/messages?which=bounced']").click()
+    expect(page.locator("main tbody")).to_contain_text("5.1.1")
+    page.locator("main a[href='/desk/leads/2']").click()
+    expect(page.locator("main .notice.bad")).to_contain_text("5.1.1")
+    page.locator("main .notice.bad a").click()
+    page.locator("form[action$='/revive'] button").click()
+    page.wait_for_url("**/desk/messages?which=bounced&said=revived")
+    month.post()
+    page.goto(f"{month.url}/desk/leads/2")
+    expect(page.locator("main .notice.bad")).to_have_count(0)
+    page.goto(f"{month.url}/desk")
+    expect(page.locator("main a[href='/desk/messages?which=bounced']")).to_have_count(0)

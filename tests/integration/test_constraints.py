@@ -228,6 +228,11 @@ def test_a_message_is_sent_exactly_when_it_has_a_time_of_sending(book: Book) -> 
     _refused(book, _message(sent_at=NOW), "ck_message_sent_at_a_time")
 
 
+def test_a_message_that_came_back_has_the_time_and_the_status_of_it(book: Book) -> None:
+    _refused(book, _message(bounced_at=NOW), "ck_message_bounced_at_a_time")
+    _refused(book, _message(bounce="5.1.1"), "ck_message_bounced_at_a_time")
+
+
 def test_a_redelivered_lead_is_refused_by_the_database_itself(book: Book, lead: int) -> None:
     _refused(book, _lead(), "uq_lead_source")
 

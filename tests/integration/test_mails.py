@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.message import Message as ParsedMail
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,22 @@ from sqlmodel import col, select
 
 from models import Client, Message, Ranking
 from rasti.clients.envelope import Unsendable, envelope_of
+from rasti.clients.mailbox import KIND_HEADER, NUMBER_HEADER, RECIPIENT_HEADER
+from rasti.clients.smtp import SmtpAddress, SmtpServer
 from rasti.ledger.book import Book
 from rasti.ledger.clients import correct_client
 from rasti.ledger.contacts import log_contact
 from rasti.ledger.desk import assign_lead, close_lead, detach_lead
 from rasti.ledger.fallback import fall_back, violations_to_act_on
 from rasti.ledger.leads import receive_lead
+from rasti.ledger.profiles import store_certificate
 from rasti.ledger.restored import note_restored
 from rasti.ledger.sign_in import request_link
 from rasti.ledger.tenures import decline, switch_holder
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.rules.addresses import read_address
 from rasti.rules.bodies import parse_contact, parse_contacts, parse_lead
-from rasti.rules.kinds import Channel, MessageKind
+from rasti.rules.kinds import TO_OPERATORS, Channel, MessageKind
 from rasti.rules.programme import Programme
 from rasti.secret import Secret
 from rasti.settings import Settings
@@ -45,6 +49,7 @@ from tests.builders import (
     won_month,
 )
 from tests.clock import MovableClock
+from tests.post_office import Keeper, smtp_server
 
 TEMPLATES = Path(__file__).parents[2] / "rasti" / "steward" / "templates"
 MAILS = [kind for kind in MessageKind if not kind.name.startswith("RUN_")]
@@ -110,6 +115,10 @@ def everything(book: Book, clock: MovableClock) -> Book:
             {"what": "no_invoices", "month": "2019-08"},
         ]
         tx.send(MessageKind.ALERT_INCOMPLETE, "2019-08:1", month="2019-08", missing=missing)
+        for kind in set(MAILS) - TO_OPERATORS:  # any of them may come back
+            about_lead = kind not in (MessageKind.SIGN_IN, MessageKind.TOP_THREE, MessageKind.TENURE_STARTED)
+            about = {"message": 1, "kind": kind.value, "bounce": "5.1.1", "partner": "D<0>16"}
+            tx.send(MessageKind.ALERT_BOUNCED, kind.value, lead_id=lead if about_lead else None, **about)
     request_link(book, f"{WINNER}@partner.example", sender="test", secret=Secret("0123456789" * 4))
     note_restored(book, clock.now, unknown=[7])
     return book
@@ -159,6 +168,51 @@ def test_every_mail_renders_in_every_language(everything: Book, language: str) -
                 if name != "Subject":  # which Python would break wrongly
                     assert mail.policy.fold(name, value) == policy.default.fold(name, again[name]), name
             assert not re.search(r"Петров|@|client\d|495", str(mail["Subject"]))
+
+
+def sent(book: Book, settings: Settings) -> dict[MessageKind, ParsedMail]:
+    """Every mail of the story as the bytes that reached a mail server, parsed; the last one of each kind."""
+    keeper = Keeper()
+    with smtp_server(keeper) as port, book.read() as tx:
+        server = SmtpServer(SmtpAddress.parse(f"smtp://127.0.0.1:{port}"))
+        for message in tx.all(select(Message).where(col(Message.channel) == Channel.MAIL)):
+            server.send(compose(tx, message, settings))
+        server.close()
+    mails = [message_from_bytes(content) for content in keeper.contents]
+    return {MessageKind(str(mail[KIND_HEADER])): mail for mail in mails}
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_every_mail_that_was_sent_has_its_headers_at_its_head(everything: Book, language: str) -> None:
+    mails = sent(everything, settings_in(language))
+    assert set(mails) == set(MAILS)
+    for kind, mail in mails.items():
+        assert mail.get_all("Content-Language") == [language], kind
+        for name in ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "Auto-Submitted"):
+            assert len(mail.get_all(name, [])) == 1, (kind, name)
+        for name in (NUMBER_HEADER, KIND_HEADER, RECIPIENT_HEADER):
+            assert len(mail.get_all(name, [])) == 1, (kind, name)
+        assert not any(part["Content-Language"] for part in mail.walk() if part is not mail), kind
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_welcome_with_an_attachment_says_its_language_at_its_head(book: Book) -> None:
+    won_month(book)
+    store_certificate(book, WINNER, "paper.pdf", b"%PDF-1.7 paper")
+    arrive(book)
+    mail = sent(book, settings_in("ru"))[MessageKind.WELCOME]
+    assert [part.get_filename() for part in mail.walk() if part.get_filename()] == ["certificate.pdf"]
+    assert mail.get_all("Content-Language") == ["ru"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_answers_of_partners_and_clients_go_where_the_setting_says(everything: Book) -> None:
+    settings = settings_in("en").model_copy(update={"mail_reply_to": "Leads <answers@vendor.example>"})
+    for kind, mail in sent(everything, settings).items():
+        to_operators = kind.value.startswith("alert_")
+        assert mail["Reply-To"] == (None if to_operators else "Leads <answers@vendor.example>"), kind
+    assert not any(mail["Reply-To"] for mail in sent(everything, settings_in("en")).values())
 
 
 def test_a_domain_in_russian_letters_is_written_for_every_server_as_IDNA(book: Book) -> None:

@@ -69,6 +69,11 @@ def test_a_browser_that_fetches_ahead_receives_nothing(book: Book, partner: Part
     assert received(book) == [False]
 
 
+def test_who_asks_for_the_head_of_a_lead_receives_nothing(book: Book, partner: Partners, lead: int) -> None:
+    assert partner(WINNER).client.head(f"/leads/{lead}").status_code == 200
+    assert received(book) == [False]
+
+
 def test_the_list_and_its_files_receive_nothing(book: Book, partner: Partners, lead: int) -> None:
     for path in ("/leads", "/leads/export.csv", "/leads/export.xlsx"):
         assert partner(WINNER).get(path).status_code == 200

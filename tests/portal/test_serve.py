@@ -1,20 +1,26 @@
 """How the portal listens."""
 
 import asyncio
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
 
 from models.engine import open_engine
 from models.upgrade import upgrade_database
 from rasti.portal.serve import _listen
 from tests.conftest import ROOT
+from tests.waiting import eventually
 
 
 async def _no_delay() -> int:
@@ -66,3 +72,31 @@ def test_the_log_tells_when_the_portal_listens_and_what_it_refused_and_a_hang_up
     assert process.wait() == -signal.SIGTERM
     process.stderr.close()
     watchdog.cancel()
+
+
+@pytest.fixture
+def port(app: FastAPI) -> Iterator[int]:
+    """The portal behind its real server."""
+    listening = _listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    eventually(lambda: server.started)
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("path", ["/healthz", "/sign-in", "/static/portal.css", "/nowhere"])
+def test_on_the_wire_a_head_has_the_length_of_the_page_and_no_body(port: int, path: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    lengths = []
+    for method in ("HEAD", "GET"):  # on one connection: a body after HEAD would be taken for the next answer
+        connection.request(method, path)
+        answer = connection.getresponse()
+        lengths.append((answer.status, answer.getheader("content-length"), len(answer.read())))
+    connection.close()
+    (status, said, body), get = lengths
+    assert (status, said, body) == (get[0], str(get[2]), 0)
+    assert get[1] == said

@@ -47,6 +47,14 @@ def test_the_link_signs_in_by_its_button_and_leads_where_the_partner_wanted(gues
     assert WINNER in guest.get("/").text
 
 
+def test_a_scanner_that_asks_for_the_head_of_a_link_uses_nothing_up(guest: Browser, asked: str) -> None:
+    for _scan in range(2):
+        answer = guest.client.head(asked)
+        assert (answer.status_code, answer.content) == (200, b"")
+    assert COOKIE not in guest.client.cookies
+    assert guest.post(asked).status_code == 303
+
+
 def test_the_link_works_once(browsers: Callable[[], Browser], asked: str) -> None:
     assert browsers().post(asked).status_code == 303
     again = browsers().post(asked)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select
+from sqlmodel import SQLModel
 
 from models.engine import open_engine
 from rasti.ledger.book import Book
@@ -266,6 +268,38 @@ def test_everybody_sees_and_does_what_is_theirs(
         assert (rule.shows in answer.text) is (status == 200)
     seen = [word for word in CLIENT if word in answer.text]
     assert bool(seen) is (role in rule.client), seen
+
+
+def everything_in(book: Book) -> dict[str, list[str]]:
+    """Every row of every table, as text."""
+    with book.engine.connect() as connection:
+        return {
+            table.name: sorted(map(str, connection.execute(select(table)).all()))
+            for table in SQLModel.metadata.sorted_tables
+        }
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_head_is_answered_as_get_without_a_body_and_changes_nothing(
+    visitor: Callable[[str], Browser], book: Book, clock: MovableClock, role: str
+) -> None:
+    browser = visitor(role)
+    clock.advance(minutes=5)  # a person who opened a page now would keep the session alive
+    before = everything_in(book)
+    targets = [address(path, rule) for (method, path), rule in RULES.items() if method == "GET"]
+    heads = {target: browser.client.head(target) for target in targets}
+    assert everything_in(book) == before
+    for target, head in heads.items():
+        get = browser.get(target)
+        assert (head.status_code, head.content) == (get.status_code, b""), target
+        assert head.headers.keys() == get.headers.keys(), target
+        for name in ("content-type", "location", "cache-control"):
+            assert head.headers.get(name) == get.headers.get(name), target
+
+
+@pytest.mark.parametrize("path", ["/sign-out", "/api/v1/contacts"])
+def test_what_is_only_posted_has_no_head(guest: Browser, path: str) -> None:
+    assert guest.client.head(path).status_code == guest.get(path).status_code == 405
 
 
 @pytest.mark.parametrize(("method", "path"), [key for key, rule in RULES.items() if key[0] == "POST" and rule.own_form])

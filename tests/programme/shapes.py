@@ -39,7 +39,7 @@ def _status(value: Any) -> None:
     always = {name: it for name, it in value.items() if name != "changed_since_published"}
     _keys(always, {"holder", "tenure", "leads", "overdue", "messages"}, "status")
     _keys(value["leads"], _LEADS, "status.leads")
-    _keys(value["messages"], {"pending", "dead"}, "status.messages")
+    _keys(value["messages"], {"pending", "dead", "bounced"}, "status.messages")
     if value["tenure"] is not None:
         _keys(value["tenure"], _TENURE, "status.tenure")
         assert value["tenure"]["partner"] == value["holder"]

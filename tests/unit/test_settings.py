@@ -23,6 +23,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("RASTI_PREFECT_RUNS_PER_MINUTE", "0"),
         ("RASTI_MAIL_FROM", "nobody"),
         ("RASTI_MAIL_FROM", "a@b.example\nBcc: all@b.example"),
+        ("RASTI_MAIL_REPLY_TO", "nobody"),
+        ("RASTI_MAIL_REPLY_TO", "a@b.example\nBcc: all@b.example"),
+        ("RASTI_BOUNCES", "imap://leads:password@mail.vendor.example"),
+        ("RASTI_BOUNCES", "/var/mail/rasti"),
         ("RASTI_OPERATOR_EMAIL", ""),
         ("RASTI_PORTAL_URL", "portal"),
         ("RASTI_SMTP_URL", "http://mail.example"),
@@ -52,6 +56,14 @@ def test_an_env_file_that_is_no_text_is_named(folder: Path) -> None:
 def test_a_sender_may_have_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RASTI_MAIL_FROM", "Leads <leads@vendor.example>")
     assert load_settings().mail_from == "Leads <leads@vendor.example>"
+
+
+def test_a_password_in_a_wrong_setting_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RASTI_BOUNCES", "imap://leads:password@mail.vendor.example")
+    with pytest.raises(BadInput) as error:
+        load_settings()
+    assert "password@" not in str(error.value)
+    assert "imaps://" in str(error.value)
 
 
 def test_a_home_that_cannot_be_made_is_said_without_a_trace(

@@ -13,7 +13,7 @@ from rasti.ledger.partner_lead import PartnersLead, partners_lead
 from rasti.ledger.profiles import profile_of
 from rasti.portal.pages import now_of, page
 from rasti.portal.site import Site, TheSite
-from rasti.portal.visitor import OurForm, ThePartner
+from rasti.portal.visitor import OurForm, ThePartner, is_unread
 from rasti.rules.bodies import parse_contact
 from rasti.rules.kinds import ContactKind, Outcome
 
@@ -52,10 +52,9 @@ TheNumber = Annotated[int, Depends(_number)]
 
 @router.get("/leads/{lead_id}")
 def lead(request: Request, site: TheSite, partner: ThePartner, lead_id: TheNumber, said: str = "") -> Response:
-    """The lead; opening it is receiving it (D11), unless a browser only fetches it ahead."""
+    """The lead; opening it is receiving it (D11), unless nobody reads it yet."""
     shown = partners_lead(site.book, lead_id, partner.name)
-    ahead = "prefetch" in request.headers.get("sec-purpose", "")
-    if shown.is_mine and shown.attempt.received_at is None and not ahead:
+    if shown.is_mine and shown.attempt.received_at is None and not is_unread(request):
         open_lead(site.book_of(partner.actor), lead_id, partner.name)
         shown = partners_lead(site.book, lead_id, partner.name)
     return _page(request, site, shown, said=said)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rasti.ledger.desk_today import today
-from rasti.ledger.heartbeats import heartbeats
+from rasti.ledger.heartbeats import failures, heartbeats
 from rasti.ledger.pulse import pulse
 from rasti.portal.pages import now_of, page
 from rasti.portal.site import TheSite
@@ -26,16 +26,18 @@ class Loop:
     seen_at: datetime | None
     lag: timedelta
     well: bool
+    failure: str | None  # why it cannot do its work, if it said so
 
 
 @router.get("/desk")
 def desk(request: Request, site: TheSite) -> Response:
     """The desk; it refreshes itself."""
-    now, beat, seen = now_of(request), pulse(site.book), heartbeats(site.book)
+    now, beat, seen, failed = now_of(request), pulse(site.book), heartbeats(site.book), failures(site.book)
 
     def loop(name: str, lag: float) -> Loop:
         at, waits = seen.get(name), timedelta(seconds=lag)
-        return Loop(at, waits, at is not None and now - at <= _LATE and waits <= _LATE)
+        well = at is not None and now - at <= _LATE and waits <= _LATE and name not in failed
+        return Loop(at, waits, well, failed.get(name))
 
     return page(
         request,
@@ -44,4 +46,5 @@ def desk(request: Request, site: TheSite) -> Response:
         prefect=None if site.prefect is None else site.prefect.is_up(),
         relay=loop("relay", beat.oldest_due[Channel.MAIL]),
         guard=loop("guard", beat.oldest_overdue),
+        bounces=loop("bounces", 0) if site.settings.bounces else None,
     )

@@ -1,8 +1,9 @@
 """The audit trail of anything, and the messages that were not delivered."""
 
+from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from rasti.ledger.desk_trail import TrailQuery, Undelivered, audit_trail, undelivered
@@ -72,7 +73,10 @@ def messages(
 
 
 @router.post("/desk/messages/{message_id}/revive", dependencies=[OurForm])
-def try_again(site: TheSite, visitor: TheOperator, message_id: Id) -> Response:
-    """Try a dead message again."""
+def try_again(
+    site: TheSite, visitor: TheOperator, message_id: Id, which: Annotated[str, Form()] = Undelivered.DEAD
+) -> Response:
+    """Try a message again that is dead or came back; `which`: the list it was found in."""
     revived = revive(site.book_of(visitor.actor), message_id)
-    return RedirectResponse(f"/desk/messages?which=dead&said={'revived' if revived else 'same'}", status_code=303)
+    back = choice(Undelivered, which) or Undelivered.DEAD
+    return RedirectResponse(f"/desk/messages?which={back}&said={'revived' if revived else 'same'}", status_code=303)

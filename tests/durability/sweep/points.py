@@ -23,7 +23,10 @@ ELSEWHERE = {
 }
 
 # Where the process touches what is outside. What is public there changes it, or does not.
-CLIENTS = ("rasti/clients/smtp.py", "rasti/clients/mailbox.py", "rasti/clients/prefect.py", "rasti/clients/inbox.py")
+CLIENTS = (
+    *("rasti/clients/smtp.py", "rasti/clients/mailbox.py", "rasti/clients/prefect.py", "rasti/clients/inbox.py"),
+    "rasti/clients/bounce_folder.py",
+)
 
 # What changes it, and the pair of points that has to stand around each call.
 SIDE_EFFECTS = {
@@ -32,6 +35,7 @@ SIDE_EFFECTS = {
     "delete_scheduled": "runs",
     "crash": "runs",
     "settle": "register",
+    "mark_seen": "bounce",
 }
 
 HARMLESS = {
@@ -49,6 +53,8 @@ HARMLESS = {
     "registers_in": "reads",
     "read_mailbox": "reads",
     "read_letter": "reads",
+    "open_bounce_folder": "reads",
+    "unseen": "reads",
     "prefect_api": "opens a connection",
     "make_pool": "at the start of `rasti up`, and again at the next one",
     "start_run": "an operator's button, asked for again by whoever pressed it; noted in the ledger",

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from models import ApiToken, Message, QuarantinedRow, Violation
 from models.engine import open_engine
+from rasti.clients.bounce_folder import Maildir
 from rasti.clients.inbox import Source, closes
 from rasti.ledger.book import Book
 from rasti.ledger.clients import correct_client
@@ -17,7 +18,7 @@ from rasti.ledger.contacts import begin_contact, log_contact
 from rasti.ledger.desk import assign_lead, close_lead, detach_lead, keep_attached
 from rasti.ledger.fallback import fall_back
 from rasti.ledger.handover import hand_over_waiting, open_lead
-from rasti.ledger.heartbeats import beat
+from rasti.ledger.heartbeats import beat, forget, note_failure
 from rasti.ledger.idempotency import KeyedRequest
 from rasti.ledger.leads import receive_lead
 from rasti.ledger.messages import revive
@@ -29,9 +30,10 @@ from rasti.ledger.tokens import add_token
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.ledger.violations import record_violation, reverse_violation
 from rasti.rules.bodies import parse_contact, parse_contacts, parse_lead
-from rasti.rules.kinds import CheckpointKind, MessageState, TokenScope
+from rasti.rules.kinds import CheckpointKind, MessageKind, MessageState, TokenScope
 from rasti.rules.month import Month
 from rasti.settings import Settings
+from rasti.steward.bounces import read_bounces
 from rasti.steward.guard import guard_round
 from rasti.steward.relay import deliver
 from rasti.steward.runs import crash_dead_runs, create_runs, delete_decided_runs, recreate_missing_runs
@@ -41,6 +43,7 @@ from tests.clock import moscow
 from tests.durability.simulation.billing import ISSUER, PARTNERS, first_registers
 from tests.durability.simulation.schedule import programme
 from tests.durability.sweep.outside import MailLog, StoredPrefect, append
+from tests.returned_mail import bounce, drop, new_maildir
 
 MONTH = Month(2019, 8)
 WHY = "the story has it so"
@@ -171,6 +174,23 @@ def dead_mail_is_revived(life: Life) -> None:
     life.relay()
 
 
+def mail_comes_back(life: Life) -> None:
+    """A welcome is returned by a server on its way; the loop that reads it had been kept from reading."""
+    maildir = life.folder / "bounces"
+    if not maildir.exists():
+        message_id = life.one(
+            col(Message.external_id), col(Message.kind) == MessageKind.WELCOME, col(Message.state) == MessageState.SENT
+        )
+        mail = f"From: leads@vendor.example\nTo: a@client.example\nMessage-ID: {message_id}\n\nlink\n"
+        drop(new_maildir(maildir), bounce(mail.encode()))
+    note_failure(life.book, "bounces", "it was away")
+    read_bounces(life.book, Maildir(maildir))
+    beat(life.book, "bounces")
+    with life.book.read() as tx:
+        assert len(tx.all(select(Message.id).where(col(Message.bounced_at).is_not(None)))) == 1
+    forget(life.book, "bounces")
+
+
 def violation_is_reversed(life: Life) -> None:
     reverse_violation(life.book, life.one(col(Violation.id)), reason=WHY)
 
@@ -230,6 +250,7 @@ STORY: list[tuple[str, Callable[[Life], object]]] = [
     ("2019-09-02 10:12", lambda life: begin_contact(life.book, 2, "ant")),
     ("2019-09-02 10:13", lambda life: life.contact(2, "ant")),
     ("2019-09-02 10:14", dead_mail_is_revived),
+    ("2019-09-02 10:15", mail_comes_back),
     ("2019-09-02 10:50", Life.relay),  # reminders: void where the call was made
     ("2019-09-02 10:51", lambda life: correct_client(life.book, 5, parse_contacts(CORRECTED), reason=WHY)),
     ("2019-09-02 10:52", run_is_deleted),
