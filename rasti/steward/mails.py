@@ -89,7 +89,7 @@ def compose(tx: Tx, message: Message, settings: Settings) -> EmailMessage:
     mail["Message-ID"] = message_id(message, settings.mail_from)
     mail["Auto-Submitted"] = "auto-generated"
     if to and settings.mail_reply_to:
-        mail["Reply-To"] = settings.mail_reply_to
+        mail["Reply-To"] = _written(read_sender(settings.mail_reply_to))
     mail[NUMBER_HEADER] = str(message.id)
     mail[KIND_HEADER] = message.kind.value
     mail[RECIPIENT_HEADER] = message.partner_code or ("client" if to else "operator")
@@ -108,11 +108,15 @@ def compose(tx: Tx, message: Message, settings: Settings) -> EmailMessage:
 def addressed(sender: Sender, to: MailAddress) -> EmailMessage:
     """A mail without content from a sender to one mailbox. Raises Unsendable: it would not go to that one alone."""
     mail = EmailMessage(policy=_POLICY)
-    mail["From"] = Address(sender.name, sender.address.local, sender.address.domain)
+    mail["From"] = _written(sender)
     mail["To"] = Address("", to.local, to.domain)
     if envelope_of(mail) != Envelope(sender.address.sent, to.sent):
         raise Unsendable("The mail cannot be sent: {why}.", why=Reason(marked("its addresses may be read as others")))
     return mail
+
+
+def _written(sender: Sender) -> Address:
+    return Address(sender.name, sender.address.local, sender.address.domain)
 
 
 def _recipient(stored: str) -> MailAddress:

@@ -10,7 +10,7 @@ from rasti.rules.addresses import email_key
 from rasti.rules.phones import phone_key
 
 revision = "0009_addresses_and_phones"
-down_revision = "0006_open_message_kinds"
+down_revision = "0008_bounces"
 branch_labels = None
 depends_on = None
 

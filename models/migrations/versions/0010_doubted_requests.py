@@ -6,7 +6,7 @@ from alembic import op
 from models.types import UtcDateTime
 
 revision = "0010_doubted_requests"
-down_revision = "0006_open_message_kinds"
+down_revision = "0009_addresses_and_phones"
 branch_labels = None
 depends_on = None
 

@@ -10,7 +10,7 @@ import models.types
 from rasti.rules.spelling import APART, padded_number, spelling_key
 
 revision = "0011_invoice_keys"
-down_revision = "0006_open_message_kinds"
+down_revision = "0010_doubted_requests"
 branch_labels = None
 depends_on = None
 
