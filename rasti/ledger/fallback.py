@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 
 from models import Attempt, Checkpoint, Lead, Violation
 from rasti.errors import NotFound
 from rasti.ledger.attempts import end_attempt, pause_lead, rules_of
 from rasti.ledger.book import Book, Lock, Tx
+from rasti.ledger.order import check_settled, occurred_at, once_settled, place
 from rasti.ledger.tenure_walk import move_on, open_tenure, tell_nobody_holds
 from rasti.rules.kinds import (
     AttemptEnd,
@@ -41,13 +42,18 @@ def fall_back(book: Book, violation_id: int) -> FallBack:
 
     If its attempt belongs to the open tenure, that tenure ends and the next opens: five neglected leads make one
     switch, an old lead of a former holder makes none. A lead whose 1h was violated moves. One that was reversed
-    before it was acted on changes nothing. The caller goes on with `hand_over_waiting`.
+    before it was acted on changes nothing. What comes before it is judged and acted on first. The caller goes on with
+    `hand_over_waiting`.
     """
     return fall_back_all(book, [violation_id])[0]
 
 
+@once_settled
 def fall_back_all(book: Book, violation_ids: Sequence[int]) -> list[FallBack]:
-    """Act on several violations in one transaction, all or none of them; in their order. Raises NotFound."""
+    """Act on several violations in one transaction, all or none of them, in the order of their instants (D13).
+
+    Raises NotFound.
+    """
     with book.write() as tx:
         found = select(Violation.id, Attempt.lead_id).join(Attempt).where(col(Violation.id).in_(violation_ids))
         lead_of = dict(tx.session.execute(found).tuples().all())
@@ -62,11 +68,19 @@ def fall_back_all(book: Book, violation_ids: Sequence[int]) -> list[FallBack]:
             .join(Checkpoint, col(Violation.checkpoint_id) == col(Checkpoint.id))
             .where(col(Violation.id).in_(violation_ids))
         ).all()
-        neglects = {violation.id: (violation, attempt, checkpoint) for violation, attempt, checkpoint in rows}
-        return [_act_on(tx, leads[lead_of[id]], *neglects[id]) for id in violation_ids]
+        ordered = sorted(rows, key=lambda row: place(row[0]))
+        to_act_on = [violation for violation, _attempt, _checkpoint in ordered if violation.acted_at is None]
+        if to_act_on:
+            check_settled(tx, before=to_act_on[-1], among=violation_ids)
+        done = {
+            violation.id: act_on(tx, leads[attempt.lead_id], violation, attempt, point)
+            for violation, attempt, point in ordered
+        }
+        return [done[id] for id in violation_ids]
 
 
-def _act_on(tx: Tx, lead: Lead, violation: Violation, attempt: Attempt, checkpoint: Checkpoint) -> FallBack:
+def act_on(tx: Tx, lead: Lead, violation: Violation, attempt: Attempt, checkpoint: Checkpoint) -> FallBack:
+    """Act on a violation within a transaction that holds Lock.TENURE and the lead."""
     tenure = open_tenure(tx)
     holder = tenure.partner_code if tenure else None
     if violation.acted_at is not None:
@@ -76,7 +90,7 @@ def _act_on(tx: Tx, lead: Lead, violation: Violation, attempt: Attempt, checkpoi
     if violation.reversed_at is None:
         switched = tenure is not None and attempt.tenure_id == tenure.id
         if switched and tenure is not None:
-            holder = move_on(tx, tenure, TenureEnd.VIOLATED)
+            holder = move_on(tx, tenure, TenureEnd.VIOLATED, at=place(violation)[0])
         _move_neglected(tx, lead, attempt, violation, checkpoint)
     tx.audit(
         Event.VIOLATION_ACTED_ON,
@@ -122,22 +136,45 @@ def _move_neglected(tx: Tx, lead: Lead, attempt: Attempt, violation: Violation, 
     tell_nobody_holds(tx)
 
 
-def violations_to_act_on(book: Book, *, grace: timedelta = timedelta(0), limit: int = 200) -> list[int]:
-    """Violations recorded `grace` ago or earlier whose fallback has not been done."""
+def violations_to_act_on(
+    book: Book, *, grace: timedelta = timedelta(0), limit: int = 200, recorded_now: Sequence[int] = ()
+) -> list[int]:
+    """Violations recorded `grace` ago or earlier whose fallback has not been done, in the order of their instants.
+
+    `recorded_now`: some (ids) that have no grace, since nobody else knows of them.
+    """
     with book.read() as tx:
         return tx.all(
             select(Violation.id)
-            .where(col(Violation.acted_at).is_(None), col(Violation.recorded_at) <= tx.now - grace)
-            .order_by(col(Violation.id))
+            .where(
+                col(Violation.acted_at).is_(None),
+                or_(col(Violation.recorded_at) <= tx.now - grace, col(Violation.id).in_(recorded_now)),
+            )
+            .order_by(occurred_at, col(Violation.checkpoint_id))
             .limit(limit)
         )
 
 
+def act_on_lead(tx: Tx, lead: Lead) -> int:
+    """Act on the violations of one lead within a transaction that holds Lock.TENURE and the lead; how many."""
+    rows = tx.session.execute(
+        select(Violation, Attempt, Checkpoint)
+        .join(Attempt, col(Violation.attempt_id) == col(Attempt.id))
+        .join(Checkpoint, col(Violation.checkpoint_id) == col(Checkpoint.id))
+        .where(col(Attempt.lead_id) == lead.id, col(Violation.acted_at).is_(None))
+        .order_by(occurred_at, col(Violation.checkpoint_id))
+    ).all()
+    for violation, attempt, checkpoint in rows:
+        act_on(tx, lead, violation, attempt, checkpoint)
+    tx.session.flush()
+    return len(rows)
+
+
 def unacted_of(tx: Tx, lead: Lead) -> list[int]:
-    """Violations of a lead whose fallback has not been done."""
+    """Violations of a lead whose fallback has not been done, in the order of their instants."""
     return tx.all(
         select(Violation.id)
         .join(Attempt)
         .where(col(Attempt.lead_id) == lead.id, col(Violation.acted_at).is_(None))
-        .order_by(col(Violation.id))
+        .order_by(occurred_at, col(Violation.checkpoint_id))
     )

@@ -120,7 +120,7 @@ INVARIANTS = [
     InvariantMutant(
         "I5",
         "what ends an attempt does not first judge what is overdue",
-        (("rasti/ledger/settle.py", "            judge_overdue(tx, lead)\n", ""),),
+        (("rasti/ledger/settle.py", "                judge_overdue(tx, lead)\n", ""),),
     ),
     InvariantMutant(
         "I6",

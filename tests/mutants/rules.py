@@ -183,7 +183,7 @@ RULES = [
     RuleMutant(
         "D12",
         "rasti/ledger/settle.py",
-        "            judge_overdue(tx, lead)\n",
+        "                judge_overdue(tx, lead)\n",
         "",
         f"{PROGRAMME}/test_checkpoints.py::test_a_contact_first_judges_what_is_overdue_D12_D15",
     ),
