@@ -1,12 +1,13 @@
 """Acting on a violation: the leads go to the next partner, a neglected lead moves (R13, D13, D14)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select
 
-from models import Attempt, Checkpoint, Lead, Violation
+from models import Attempt, Checkpoint, Lead, Tenure, Violation
 from rasti.errors import NotFound
 from rasti.ledger.attempts import end_attempt, pause_lead, rules_of
 from rasti.ledger.book import Book, Lock, Tx
@@ -62,26 +63,46 @@ def fall_back_all(book: Book, violation_ids: Sequence[int]) -> list[FallBack]:
             raise NotFound("There is no violation {id}.", id=missing[0])
         tx.lock(Lock.TENURE)
         leads = {lead.id: lead for lead in tx.lock_leads(lead_of.values())}
-        rows = tx.session.execute(
-            select(Violation, Attempt, Checkpoint)
-            .join(Attempt, col(Violation.attempt_id) == col(Attempt.id))
-            .join(Checkpoint, col(Violation.checkpoint_id) == col(Checkpoint.id))
-            .where(col(Violation.id).in_(violation_ids))
-        ).all()
-        ordered = sorted(rows, key=lambda row: place(row[0]))
-        to_act_on = [violation for violation, _attempt, _checkpoint in ordered if violation.acted_at is None]
+        neglects = _in_order(tx, col(Violation.id).in_(violation_ids))
+        to_act_on = [violation for violation, _attempt, _checkpoint in neglects if violation.acted_at is None]
         if to_act_on:
             check_settled(tx, before=to_act_on[-1], among=violation_ids)
-        done = {
-            violation.id: act_on(tx, leads[attempt.lead_id], violation, attempt, point)
-            for violation, attempt, point in ordered
-        }
+        done = {fallen.violation_id: fallen for fallen in _act_on_all(tx, leads, neglects)}
         return [done[id] for id in violation_ids]
 
 
-def act_on(tx: Tx, lead: Lead, violation: Violation, attempt: Attempt, checkpoint: Checkpoint) -> FallBack:
-    """Act on a violation within a transaction that holds Lock.TENURE and the lead."""
-    tenure = open_tenure(tx)
+def act_on_lead(tx: Tx, lead: Lead) -> int:
+    """Act on the violations of one lead within a transaction that holds Lock.TENURE and the lead; how many."""
+    unacted = (col(Attempt.lead_id) == lead.id) & col(Violation.acted_at).is_(None)
+    return len(_act_on_all(tx, {lead.id: lead}, _in_order(tx, unacted)))
+
+
+_Neglect = tuple[Violation, Attempt, Checkpoint]
+
+
+def _in_order(tx: Tx, which: ColumnElement[bool]) -> list[_Neglect]:
+    """Violations with what they are about, in the order of their instants."""
+    rows = tx.session.execute(
+        select(Violation, Attempt, Checkpoint)
+        .join(Attempt, col(Violation.attempt_id) == col(Attempt.id))
+        .join(Checkpoint, col(Violation.checkpoint_id) == col(Checkpoint.id))
+        .where(which)
+    )
+    return sorted(rows.tuples(), key=lambda neglect: place(neglect[0]))
+
+
+def _act_on_all(tx: Tx, leads: Mapping[int, Lead], neglects: Sequence[_Neglect]) -> list[FallBack]:
+    done, tenure = [], open_tenure(tx)
+    for violation, attempt, checkpoint in neglects:
+        done.append(_act_on(tx, tenure, leads[attempt.lead_id], violation, attempt, checkpoint))
+        if done[-1].switched:
+            tenure = open_tenure(tx)
+    return done
+
+
+def _act_on(
+    tx: Tx, tenure: Tenure | None, lead: Lead, violation: Violation, attempt: Attempt, checkpoint: Checkpoint
+) -> FallBack:
     holder = tenure.partner_code if tenure else None
     if violation.acted_at is not None:
         return FallBack(violation.id, lead.id, False, False, holder, lead.state)
@@ -153,21 +174,6 @@ def violations_to_act_on(
             .order_by(occurred_at, col(Violation.checkpoint_id))
             .limit(limit)
         )
-
-
-def act_on_lead(tx: Tx, lead: Lead) -> int:
-    """Act on the violations of one lead within a transaction that holds Lock.TENURE and the lead; how many."""
-    rows = tx.session.execute(
-        select(Violation, Attempt, Checkpoint)
-        .join(Attempt, col(Violation.attempt_id) == col(Attempt.id))
-        .join(Checkpoint, col(Violation.checkpoint_id) == col(Checkpoint.id))
-        .where(col(Attempt.lead_id) == lead.id, col(Violation.acted_at).is_(None))
-        .order_by(occurred_at, col(Violation.checkpoint_id))
-    ).all()
-    for violation, attempt, checkpoint in rows:
-        act_on(tx, lead, violation, attempt, checkpoint)
-    tx.session.flush()
-    return len(rows)
 
 
 def unacted_of(tx: Tx, lead: Lead) -> list[int]:

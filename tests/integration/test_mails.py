@@ -17,6 +17,7 @@ from rasti.ledger.book import Book
 from rasti.ledger.contacts import log_contact
 from rasti.ledger.desk import assign_lead, close_lead
 from rasti.ledger.fallback import fall_back, violations_to_act_on
+from rasti.ledger.handover import hand_over_waiting
 from rasti.ledger.leads import receive_lead
 from rasti.ledger.restored import note_restored
 from rasti.ledger.sign_in import request_link
@@ -90,7 +91,9 @@ def everything(book: Book, clock: MovableClock) -> Book:
     receive_lead(book, parse_lead(lead_data(2, client={"phone": "+7 495 000-00-01"})))  # asks again
     neglect(book, clock, lead)  # reminder, taken, tenure ended and started
     late = {"partner": WINNER, "outcome": "wrong_contact", "checklist": [], "happened_at": clock.now.isoformat()}
-    log_contact(book, lead, parse_contact(contact_data(**late)))  # after the end: pauses
+    log_contact(book, lead, parse_contact(contact_data(**late)))  # after the end: operators are told
+    hand_over_waiting(book)
+    log_contact(book, lead, parse_contact(contact_data(**late | {"partner": SECOND})))  # pauses
     receive_lead(book, parse_lead(lead_data(3, client={"phone": "+7 495 000-00-01"})))  # again, in nobody's hands
     decline(book, MONTH, SECOND, reason="holidays")
     decline(book, MONTH, THIRD, reason="holidays")  # exhausted
