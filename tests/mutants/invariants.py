@@ -226,7 +226,7 @@ INVARIANTS = [
         (
             (
                 "rasti/steward/guard.py",
-                "chain(batched(recorded), _due(violations_to_act_on, guard, grace))",
+                "_due(partial(violations_to_act_on, recorded_now=recorded), guard, grace)",
                 "()",
             ),
         ),
