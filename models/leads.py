@@ -210,6 +210,9 @@ class Violation(SQLModel, table=True):
     reason: str
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: str
+    # When its verdict could first be given, whoever gave it when: the order in which violations are acted on (D13).
+    # None in rows of a version that did not know it: when they were recorded.
+    occurred_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     acted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the fallback was done
     acted_by: str | None = None
     reversed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -194,14 +194,15 @@ def contact(ctx: typer.Context, id: LeadArgument, file: FileArgument, json: Json
     content = read_json(file)
     with ledger(ctx) as book:
         logged = log_contact(book, id, parse_contact(content, clock=book.now))
-    result = {"lead": id, "state": logged.state.value, "effect": logged.effect.value}
+    zone = book.programme.zone
     texts = {
         "counted": _("The contact counts. Lead {lead}: {state}."),
         "kept": _("The contact is kept; it meets no checkpoint. Lead {lead}: {state}."),
         "after_end": _("The contact is kept without effect: the lead had left this partner. Lead {lead}: {state}."),
     }
-    words = {"lead": id, "state": _(result["state"])}  # type: ignore[arg-type]
-    emit(json, result, lambda console: console.print(texts[logged.effect.value].format(**words)))
+    said = texts[logged.effect.value].format(lead=id, state=_(logged.state.value))
+    notice = logged.notice(zone, _)
+    emit(json, logged.as_json(zone, _), lambda console: console.print(f"{said} {notice}" if notice else said))
 
 
 def record(

@@ -1,5 +1,6 @@
 """A lead in the hands of a partner: beginning, reception, end. Steps of other transactions, under the row lock."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import bindparam, func, update
@@ -7,12 +8,14 @@ from sqlmodel import col, select
 
 from models import Attempt, Checkpoint, Contact, Lead, Message, Tenure
 from rasti.ledger.book import MESSAGES, Tx
+from rasti.ledger.evidence import facts_of, windows_of
 from rasti.rules.bodies import utc
 from rasti.rules.call_window import CallWindow
 from rasti.rules.kinds import (
     AttemptEnd,
     AttemptOrigin,
     Channel,
+    CheckpointKind,
     Event,
     LeadState,
     MessageKind,
@@ -23,7 +26,7 @@ from rasti.rules.kinds import (
 )
 from rasti.rules.month import Month
 from rasti.rules.programme import Rules
-from rasti.rules.regulation import checkpoint_windows, clock_start
+from rasti.rules.regulation import ContactFact, Window, checkpoint_windows, clock_start, credit
 
 
 def rules_of(tx: Tx, attempt: Attempt) -> Rules:
@@ -66,6 +69,11 @@ def who_knows_client(tx: Tx, lead: Lead) -> str | None:
 def checkpoints_of(tx: Tx, attempt: Attempt) -> list[Checkpoint]:
     """The checkpoints of an attempt, in order of their due times."""
     return tx.all(select(Checkpoint).where(col(Checkpoint.attempt_id) == attempt.id).order_by(col(Checkpoint.due_at)))
+
+
+def windows_and_contacts(tx: Tx, attempt: Attempt) -> tuple[list[Window], list[ContactFact]]:
+    """The stored facts on which verdicts on an attempt depend."""
+    return windows_of(checkpoints_of(tx, attempt)), facts_of(tx, [attempt.id])[attempt.id]
 
 
 def start_attempt(
@@ -197,11 +205,9 @@ def call_off(tx: Tx, kind: MessageKind, dedupe_key: str) -> None:
 
 
 def end_attempt(tx: Tx, attempt: Attempt, reason: AttemptEnd) -> None:
-    """End an attempt; its open checkpoints and reminders become void (D14)."""
+    """End an attempt: open checkpoints become met where what is stored meets them, else void; so do reminders (D14)."""
     attempt.ended_at, attempt.end_reason = max(tx.now, attempt.started_at), reason
-    for checkpoint in checkpoints_of(tx, attempt):
-        if checkpoint.verdict is None:
-            checkpoint.verdict, checkpoint.judged_at, checkpoint.judged_by = Verdict.VOID, tx.now, tx.book.actor
+    _judge_at_end(tx, attempt)
     tx.write_messages()
     tx.session.execute(
         update(Message)
@@ -213,6 +219,32 @@ def end_attempt(tx: Tx, attempt: Attempt, reason: AttemptEnd) -> None:
         .values(state=MessageState.VOID)
     )
     tx.session.flush()
+
+
+def _judge_at_end(tx: Tx, attempt: Attempt) -> None:
+    points = checkpoints_of(tx, attempt)
+    met: Collection[CheckpointKind] = ()
+    if any(point.verdict is None and point.opens_at <= tx.now for point in points):  # before that nothing can meet one
+        met = credit(windows_of(points), facts_of(tx, [attempt.id])[attempt.id], rules_of(tx, attempt))
+    for point in points:
+        if point.verdict is None and point.kind in met:
+            set_verdict(tx, attempt, point, Verdict.MET)
+        elif point.verdict is None:
+            point.verdict, point.judged_at, point.judged_by = Verdict.VOID, tx.now, tx.book.actor
+
+
+def set_verdict(tx: Tx, attempt: Attempt, checkpoint: Checkpoint, verdict: Verdict) -> None:
+    """Write a verdict down, once."""
+    assert checkpoint.verdict is None
+    checkpoint.verdict, checkpoint.judged_at, checkpoint.judged_by = verdict, tx.now, tx.book.actor
+    tx.audit(
+        Event.CHECKPOINT_JUDGED,
+        lead_id=attempt.lead_id,
+        partner_code=attempt.partner_code,
+        checkpoint=checkpoint.id,
+        kind=checkpoint.kind,
+        verdict=verdict,
+    )
 
 
 def pause_lead(tx: Tx, lead: Lead, why: PauseReason, attempt: Attempt | None, **data: object) -> None:

@@ -47,6 +47,8 @@ class Book:
     clock: Clock = database_clock
     actor: str = "cli"
     written: list[int] = field(default_factory=list, compare=False)
+    # What this round has tried to settle, and does not wait for again (rasti.ledger.order): kind and id.
+    tried: set[tuple[str, int]] = field(default_factory=set, compare=False)
     # Called with the name of every point at which the way of a change may break off: the tests of durability break it
     # off there. Every transaction has two such points, named for the transition: the function that opened it.
     points: Callable[[str], None] | None = field(default=None, compare=False)

@@ -1,31 +1,34 @@
 """Contacts with the client: begun by one tap, logged, and what they did (D12, D15)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import col, select
 
 from models import Attempt, Contact, Lead
-from rasti.errors import BadInput, Conflict, Forbidden, Refused
+from rasti.errors import BadInput, Conflict, Forbidden, Reason, Refused
 from rasti.ledger.attempts import (
     checkpoints_of,
     close_lead_within,
-    open_attempt,
     pause_lead,
     receive_within,
     rules_of,
+    set_verdict,
+    windows_and_contacts,
 )
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.idempotency import KeyedRequest, amend_result, earlier_result, keep_result
 from rasti.ledger.leads import get_lead
 from rasti.ledger.settle import change_settled
 from rasti.ledger.tenure_walk import get_partner
-from rasti.ledger.verdicts import judge_overdue, set_verdict, windows_and_contacts
+from rasti.ledger.verdicts import judge_overdue
 from rasti.rules.bodies import ContactBody, utc
 from rasti.rules.kinds import (
     FINAL_OUTCOMES,
+    WORDS_OF_CAUTION,
     Channel,
     ChecklistItem,
     ContactEffect,
@@ -36,9 +39,10 @@ from rasti.rules.kinds import (
     PauseReason,
     Verdict,
 )
-from rasti.rules.regulation import credit, is_still_open
+from rasti.rules.regulation import completes, credit, is_still_open, missing_items
+from rasti.rules.shortfall import CALL_ORDER
 
-# A partner's device may run a little ahead of the server.
+# A partner's device may run a little ahead of the server; more than that is said.
 _CLOCK_SKEW = timedelta(seconds=30)
 
 
@@ -53,12 +57,42 @@ class Begun:
 
 @dataclass(frozen=True)
 class Logged:
-    """A contact that was logged."""
+    """A contact that was logged.
+
+    `open_until`: the begun call is still open, since the checklist lacks `missing`; the next complete log completes it.
+    `in_future`: the partner says that it happens later than now; their clock or its zone may be wrong.
+    """
 
     lead_id: int
     contact_id: int
     state: LeadState
     effect: ContactEffect
+    missing: tuple[ChecklistItem, ...] = ()
+    open_until: datetime | None = None
+    in_future: bool = False
+
+    def notice(self, zone: tzinfo, translate: Callable[[str], str] = str) -> str | None:
+        """What its partner has to know beside the effect, in words; mostly nothing."""
+        said = []
+        if self.open_until is not None:
+            until = f"{self.open_until.astimezone(zone):%H:%M:%S}"
+            items = ", ".join(self.missing)
+            said.append(
+                Reason("The call is still open until {until}; add what is missing: {items}.", until=until, items=items)
+            )
+        if self.in_future:
+            said.append(
+                Reason("happened_at lies in the future: it is kept and decides nothing. Check your clock and its zone.")
+            )
+        return " ".join(reason.text(translate) for reason in said) or None
+
+    def as_json(self, zone: tzinfo, translate: Callable[[str], str] = str) -> dict[str, Any]:
+        """The JSON of `rasti contact` and of the API; what there is nothing to say of is left out."""
+        answer: dict[str, Any] = {"lead": self.lead_id, "state": self.state.value, "effect": self.effect.value}
+        if self.open_until is not None:
+            answer |= {"open_until": utc(self.open_until), "missing": [item.value for item in self.missing]}
+        notice = self.notice(zone, translate)
+        return answer if notice is None else answer | {"notice": notice}
 
 
 def begin_contact(book: Book, lead_id: int, partner: str) -> Begun:
@@ -109,33 +143,44 @@ def log_contact(
 ) -> Logged:
     """Log a contact: it completes the one that was begun, or begins and ends now (D12).
 
-    After the attempt has ended it is kept without effect (D15). `request`: the same one again logs nothing more.
+    One with an incomplete checklist is kept and leaves the begun contact open until its time is over. After the attempt
+    has ended it is kept without effect (D15). `request`: the same one again logs nothing more.
     `seen`: the newest contact (id, 0: none) that a form knew, so that a form sent twice is one contact.
-    Raises NotFound, BadInput: in the future, or an outcome without `reached`; Forbidden: the partner never held the
-    lead; Conflict: the request's key was used for another, or another contact was logged since `seen`.
+    Raises NotFound, BadInput: an outcome without `reached`; Forbidden: the partner never held the lead, or is suspended
+    and holds it no longer; Conflict: the request's key was used for another, or another contact was logged since
+    `seen`.
     """
 
     def change(tx: Tx, lead: Lead) -> tuple[Logged, bool]:
         earlier = earlier_result(tx, request)
         if earlier is not None:
-            state, effect = LeadState(earlier["state"]), ContactEffect(earlier["effect"])
-            return Logged(lead_id, earlier["contact"], state, effect), False
-        contact_id, effect = log(tx, lead)
-        logged = Logged(lead_id, contact_id, lead.state, effect)
+            return _logged(lead_id, earlier), False
+        logged = replace(log(tx, lead), in_future=body.happened_at > tx.now + _CLOCK_SKEW)
+        logged = replace(logged, state=lead.state)
         keep_result(tx, request, _result(logged))
         return logged, True
 
-    def log(tx: Tx, lead: Lead) -> tuple[int, ContactEffect]:
+    def log(tx: Tx, lead: Lead) -> Logged:
         attempt = _last_attempt_of(tx, lead, body.partner)
-        _check(body, tx.now)
+        _check(body)
         _check_seen(tx, lead, body.partner, seen)
         if attempt.ended_at is not None:
+            _check_may_add(tx, lead, body.partner)
             contact = _store(tx, attempt, body, None, ContactEffect.AFTER_END)
             _after_end(tx, lead, attempt, contact)
-            return contact.id, ContactEffect.AFTER_END
+            return Logged(lead_id, contact.id, lead.state, ContactEffect.AFTER_END)
         receive_within(tx, attempt.id)
-        begun = _begun(tx, attempt, rules_of(tx, attempt).completion)
-        contact = _store(tx, attempt, body, begun, ContactEffect.KEPT)
+        completion = rules_of(tx, attempt).completion
+        begun = _begun(tx, attempt, completion)
+        missing: tuple[ChecklistItem, ...] = ()
+        open_until = None
+        if begun is not None:
+            windows, _contacts = windows_and_contacts(tx, attempt)
+            if not completes(begun.began_at, windows, body.outcome, body.checklist):
+                lacking = missing_items(begun.began_at, windows, body.checklist)
+                missing = tuple(item for item in CALL_ORDER if item in lacking)
+                open_until = begun.began_at + completion
+        contact = _store(tx, attempt, body, None if open_until else begun, ContactEffect.KEPT)
         contact.effect = _effect(tx, attempt, contact)
         tx.audit(
             Event.CONTACT_LOGGED,
@@ -146,7 +191,7 @@ def log_contact(
             effect=contact.effect,
         )
         _act_on_outcome(tx, lead, attempt, contact)
-        return contact.id, contact.effect
+        return Logged(lead_id, contact.id, lead.state, contact.effect, missing, open_until)
 
     logged, is_new = change_settled(book, lead_id, change)
     if not is_new:
@@ -159,17 +204,26 @@ def log_contact(
 
 
 def _result(logged: Logged) -> dict[str, Any]:
-    return {"contact": logged.contact_id, "state": logged.state.value, "effect": logged.effect.value}
+    """What is remembered of a request with a key, as JSON."""
+    kept: dict[str, Any] = {"contact": logged.contact_id, "state": logged.state.value, "effect": logged.effect.value}
+    if logged.open_until is not None:
+        kept |= {"missing": [item.value for item in logged.missing], "open_until": utc(logged.open_until)}
+    return kept | ({"in_future": True} if logged.in_future else {})
 
 
-def _check(body: ContactBody, now: datetime) -> None:
-    if body.happened_at > now + _CLOCK_SKEW:
-        raise BadInput(
-            "The contact is in the future: happened_at is {happened_at}, now is {now}.",
-            field="happened_at",
-            happened_at=utc(body.happened_at),
-            now=utc(now),
-        )
+def _logged(lead_id: int, kept: dict[str, Any]) -> Logged:
+    return Logged(
+        lead_id,
+        kept["contact"],
+        LeadState(kept["state"]),
+        ContactEffect(kept["effect"]),
+        tuple(ChecklistItem(item) for item in kept.get("missing", [])),
+        datetime.fromisoformat(kept["open_until"]) if "open_until" in kept else None,
+        kept.get("in_future", False),
+    )
+
+
+def _check(body: ContactBody) -> None:
     if body.outcome in FINAL_OUTCOMES and ChecklistItem.REACHED not in body.checklist:
         raise BadInput(
             "Outcome {outcome} needs `reached` in the checklist: the client said it to somebody.",
@@ -187,7 +241,7 @@ def _check_seen(tx: Tx, lead: Lead, partner: str, seen: int | None) -> None:
         .where(
             col(Attempt.lead_id) == lead.id, col(Attempt.partner_code) == partner, col(Contact.logged_at).is_not(None)
         )
-        .order_by(col(Contact.began_at).desc(), col(Contact.id).desc())
+        .order_by(col(Contact.logged_at).desc(), col(Contact.id).desc())
         .limit(1)
     ).scalar_one_or_none()
     if (newest or 0) != seen:
@@ -206,6 +260,14 @@ def _last_attempt_of(tx: Tx, lead: Lead, partner: str) -> Attempt:
     if attempt is None:
         raise Forbidden("{partner} has never held lead {id}.", partner=partner, id=lead.id)
     return attempt
+
+
+def _check_may_add(tx: Tx, lead: Lead, partner: str) -> None:
+    """Of a lead no longer in their hands a suspended partner adds nothing (D15); on those they have they work on."""
+    if get_partner(tx, partner).suspended_at is not None:
+        raise Forbidden(
+            "{partner} is suspended, and lead {id} is no longer in their hands.", partner=partner, id=lead.id
+        )
 
 
 def _begun(tx: Tx, attempt: Attempt, completion: timedelta) -> Contact | None:
@@ -266,7 +328,8 @@ def _wrong_contacts(tx: Tx, partner_code: str) -> int:
 
 
 def _after_end(tx: Tx, lead: Lead, attempt: Attempt, contact: Contact) -> None:
-    """A former holder's contact: kept; "do not call" or "wrong contact" stops whoever has the lead now (D15)."""
+    """A former holder's contact: kept without effect. "Do not call" or "wrong contact" is shown to whoever has the lead
+    and at the desk; the operators are told once a lead and partner, and decide (D15)."""
     tx.audit(
         Event.CONTACT_LOGGED,
         lead_id=lead.id,
@@ -275,9 +338,11 @@ def _after_end(tx: Tx, lead: Lead, attempt: Attempt, contact: Contact) -> None:
         outcome=contact.outcome,
         effect=ContactEffect.AFTER_END,
     )
-    if contact.outcome not in (Outcome.DO_NOT_CALL, Outcome.WRONG_CONTACT):
-        return
-    tx.send(MessageKind.ALERT_AFTER_END, f"{contact.id}", lead_id=lead.id, contact=contact.id, outcome=contact.outcome)
-    if lead.state in (LeadState.IN_WORK, LeadState.WAITING):
-        why = PauseReason.DO_NOT_CALL if contact.outcome is Outcome.DO_NOT_CALL else PauseReason.WRONG_CONTACT
-        pause_lead(tx, lead, why, open_attempt(tx, lead.id), contact=contact.id)
+    if contact.outcome in WORDS_OF_CAUTION:
+        tx.send(
+            MessageKind.ALERT_AFTER_END,
+            f"{lead.id}:{attempt.partner_code}",
+            lead_id=lead.id,
+            contact=contact.id,
+            outcome=contact.outcome,
+        )

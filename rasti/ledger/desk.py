@@ -6,11 +6,13 @@ from rasti.ledger.attempts import close_lead_within, end_attempt, open_attempt, 
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.handover import hand_over_waiting
 from rasti.ledger.leads import get_lead, lock_lead
+from rasti.ledger.order import check_settled, once_settled
 from rasti.ledger.settle import change_settled
 from rasti.ledger.tenure_walk import cannot_hold, get_partner, open_tenure, tell_nobody_holds
 from rasti.rules.kinds import AttemptEnd, AttemptOrigin, Channel, Event, LeadState, MessageKind
 
 
+@once_settled
 def assign_lead(book: Book, lead_id: int, partner: str, *, reason: str) -> bool:
     """Put a lead into a partner's hands, also a paused, closed or waiting one (D14).
 
@@ -27,6 +29,7 @@ def assign_lead(book: Book, lead_id: int, partner: str, *, reason: str) -> bool:
         former = open_attempt(tx, lead.id)
         if former is not None and former.partner_code == partner:
             return False
+        check_settled(tx)  # whose tenure the attempt belongs to decides who loses the leads by it
         if former is not None:
             end_attempt(tx, former, AttemptEnd.ASSIGNED)
             tx.send(

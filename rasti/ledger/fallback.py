@@ -1,15 +1,17 @@
 """Acting on a violation: the leads go to the next partner, a neglected lead moves (R13, D13, D14)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import col, or_, select
 
-from models import Attempt, Checkpoint, Lead, Violation
+from models import Attempt, Checkpoint, Lead, Tenure, Violation
 from rasti.errors import NotFound
 from rasti.ledger.attempts import end_attempt, pause_lead, rules_of
 from rasti.ledger.book import Book, Lock, Tx
+from rasti.ledger.order import check_settled, occurred_at, once_settled, place
 from rasti.ledger.tenure_walk import move_on, open_tenure, tell_nobody_holds
 from rasti.rules.kinds import (
     AttemptEnd,
@@ -41,13 +43,18 @@ def fall_back(book: Book, violation_id: int) -> FallBack:
 
     If its attempt belongs to the open tenure, that tenure ends and the next opens: five neglected leads make one
     switch, an old lead of a former holder makes none. A lead whose 1h was violated moves. One that was reversed
-    before it was acted on changes nothing. The caller goes on with `hand_over_waiting`.
+    before it was acted on changes nothing. What comes before it is judged and acted on first. The caller goes on with
+    `hand_over_waiting`.
     """
     return fall_back_all(book, [violation_id])[0]
 
 
+@once_settled
 def fall_back_all(book: Book, violation_ids: Sequence[int]) -> list[FallBack]:
-    """Act on several violations in one transaction, all or none of them; in their order. Raises NotFound."""
+    """Act on several violations in one transaction, all or none of them, in the order of their instants (D13).
+
+    Raises NotFound.
+    """
     with book.write() as tx:
         found = select(Violation.id, Attempt.lead_id).join(Attempt).where(col(Violation.id).in_(violation_ids))
         lead_of = dict(tx.session.execute(found).tuples().all())
@@ -56,18 +63,46 @@ def fall_back_all(book: Book, violation_ids: Sequence[int]) -> list[FallBack]:
             raise NotFound("There is no violation {id}.", id=missing[0])
         tx.lock(Lock.TENURE)
         leads = {lead.id: lead for lead in tx.lock_leads(lead_of.values())}
-        rows = tx.session.execute(
-            select(Violation, Attempt, Checkpoint)
-            .join(Attempt, col(Violation.attempt_id) == col(Attempt.id))
-            .join(Checkpoint, col(Violation.checkpoint_id) == col(Checkpoint.id))
-            .where(col(Violation.id).in_(violation_ids))
-        ).all()
-        neglects = {violation.id: (violation, attempt, checkpoint) for violation, attempt, checkpoint in rows}
-        return [_act_on(tx, leads[lead_of[id]], *neglects[id]) for id in violation_ids]
+        neglects = _in_order(tx, col(Violation.id).in_(violation_ids))
+        to_act_on = [violation for violation, _attempt, _checkpoint in neglects if violation.acted_at is None]
+        if to_act_on:
+            check_settled(tx, before=to_act_on[-1], among=violation_ids)
+        done = {fallen.violation_id: fallen for fallen in _act_on_all(tx, leads, neglects)}
+        return [done[id] for id in violation_ids]
 
 
-def _act_on(tx: Tx, lead: Lead, violation: Violation, attempt: Attempt, checkpoint: Checkpoint) -> FallBack:
-    tenure = open_tenure(tx)
+def act_on_lead(tx: Tx, lead: Lead) -> int:
+    """Act on the violations of one lead within a transaction that holds Lock.TENURE and the lead; how many."""
+    unacted = (col(Attempt.lead_id) == lead.id) & col(Violation.acted_at).is_(None)
+    return len(_act_on_all(tx, {lead.id: lead}, _in_order(tx, unacted)))
+
+
+_Neglect = tuple[Violation, Attempt, Checkpoint]
+
+
+def _in_order(tx: Tx, which: ColumnElement[bool]) -> list[_Neglect]:
+    """Violations with what they are about, in the order of their instants."""
+    rows = tx.session.execute(
+        select(Violation, Attempt, Checkpoint)
+        .join(Attempt, col(Violation.attempt_id) == col(Attempt.id))
+        .join(Checkpoint, col(Violation.checkpoint_id) == col(Checkpoint.id))
+        .where(which)
+    )
+    return sorted(rows.tuples(), key=lambda neglect: place(neglect[0]))
+
+
+def _act_on_all(tx: Tx, leads: Mapping[int, Lead], neglects: Sequence[_Neglect]) -> list[FallBack]:
+    done, tenure = [], open_tenure(tx)
+    for violation, attempt, checkpoint in neglects:
+        done.append(_act_on(tx, tenure, leads[attempt.lead_id], violation, attempt, checkpoint))
+        if done[-1].switched:
+            tenure = open_tenure(tx)
+    return done
+
+
+def _act_on(
+    tx: Tx, tenure: Tenure | None, lead: Lead, violation: Violation, attempt: Attempt, checkpoint: Checkpoint
+) -> FallBack:
     holder = tenure.partner_code if tenure else None
     if violation.acted_at is not None:
         return FallBack(violation.id, lead.id, False, False, holder, lead.state)
@@ -76,7 +111,7 @@ def _act_on(tx: Tx, lead: Lead, violation: Violation, attempt: Attempt, checkpoi
     if violation.reversed_at is None:
         switched = tenure is not None and attempt.tenure_id == tenure.id
         if switched and tenure is not None:
-            holder = move_on(tx, tenure, TenureEnd.VIOLATED)
+            holder = move_on(tx, tenure, TenureEnd.VIOLATED, at=place(violation)[0])
         _move_neglected(tx, lead, attempt, violation, checkpoint)
     tx.audit(
         Event.VIOLATION_ACTED_ON,
@@ -122,22 +157,30 @@ def _move_neglected(tx: Tx, lead: Lead, attempt: Attempt, violation: Violation, 
     tell_nobody_holds(tx)
 
 
-def violations_to_act_on(book: Book, *, grace: timedelta = timedelta(0), limit: int = 200) -> list[int]:
-    """Violations recorded `grace` ago or earlier whose fallback has not been done."""
+def violations_to_act_on(
+    book: Book, *, grace: timedelta = timedelta(0), limit: int = 200, recorded_now: Sequence[int] = ()
+) -> list[int]:
+    """Violations recorded `grace` ago or earlier whose fallback has not been done, in the order of their instants.
+
+    `recorded_now`: some (ids) that have no grace, since nobody else knows of them.
+    """
     with book.read() as tx:
         return tx.all(
             select(Violation.id)
-            .where(col(Violation.acted_at).is_(None), col(Violation.recorded_at) <= tx.now - grace)
-            .order_by(col(Violation.id))
+            .where(
+                col(Violation.acted_at).is_(None),
+                or_(col(Violation.recorded_at) <= tx.now - grace, col(Violation.id).in_(recorded_now)),
+            )
+            .order_by(occurred_at, col(Violation.checkpoint_id))
             .limit(limit)
         )
 
 
 def unacted_of(tx: Tx, lead: Lead) -> list[int]:
-    """Violations of a lead whose fallback has not been done."""
+    """Violations of a lead whose fallback has not been done, in the order of their instants."""
     return tx.all(
         select(Violation.id)
         .join(Attempt)
         .where(col(Attempt.lead_id) == lead.id, col(Violation.acted_at).is_(None))
-        .order_by(col(Violation.id))
+        .order_by(occurred_at, col(Violation.checkpoint_id))
     )

@@ -8,22 +8,23 @@ from sqlmodel import col
 
 from models import Attempt, Checkpoint, Client, Contact, Lead, Message
 from rasti.errors import NotFound
-from rasti.ledger.attempts import checkpoints_of, rules_of, who_knows_client
+from rasti.ledger.attempts import checkpoints_of, rules_of, who_knows_client, windows_and_contacts
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.repeats import Repeat, repeats_of
 from rasti.ledger.tenure_walk import open_tenure
-from rasti.ledger.verdicts import windows_and_contacts
 from rasti.rules.kinds import (
+    WORDS_OF_CAUTION,
     AttemptOrigin,
     ChecklistItem,
     CheckpointKind,
     ContactEffect,
     MessageKind,
+    Outcome,
     Verdict,
 )
 from rasti.rules.programme import Rules
-from rasti.rules.regulation import credit, is_still_open
-from rasti.rules.shortfall import Shortfall, shortfall, tasks_of
+from rasti.rules.regulation import credit, is_still_open, missing_items
+from rasti.rules.shortfall import CALL_ORDER, Shortfall, shortfall, tasks_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class PartnersLead:
     points: list[Point]
     contacts: list[Contact]  # of this partner, the newest first
     begun_until: datetime | None  # a contact is begun: until when it may be completed
+    still_missing: list[ChecklistItem]  # a log that followed lacked these, so that the begun contact is still open
+    cautions: list[Contact]  # what former holders logged after their time that who has the lead should know (D15)
     lacks: Shortfall | None  # of the newest contact, if it did not count
     in_open_tenure: bool  # a violation switches the leads to the next partner (D13)
     last_automatic: bool  # a violated 1h leaves the lead to an operator (D14)
@@ -67,8 +70,8 @@ class PartnersLead:
 
     @property
     def last_contact(self) -> Contact | None:
-        """The newest contact that was logged."""
-        return self.contacts[0] if self.contacts else None
+        """The contact that was logged last."""
+        return max(self.contacts, key=_logged_last) if self.contacts else None
 
     @property
     def next_point(self) -> Point | None:
@@ -97,6 +100,7 @@ def partners_lead(book: Book, lead_id: int, partner: str) -> PartnersLead:
         rules = rules_of(tx, attempt)
         # In their hands, or closed there and nowhere since.
         visible = attempt.ended_at is None or who_knows_client(tx, lead) == partner
+        begun_until = _begun_until(tx, attempt, contacts, rules)
         tenure = open_tenure(tx)
         return PartnersLead(
             lead,
@@ -106,7 +110,9 @@ def partners_lead(book: Book, lead_id: int, partner: str) -> PartnersLead:
             repeats_of(tx, [lead_id]).get(lead_id, []) if visible else [],
             _points(tx, attempt, rules),
             [contact for contact in contacts if contact.logged_at is not None],
-            _begun_until(tx, attempt, contacts, rules),
+            begun_until,
+            _still_missing(tx, attempt, contacts, begun_until - rules.completion) if begun_until else [],
+            cautions_of(tx, lead_id, but=partner) if attempt.ended_at is None else [],
             _lacks(tx, attempt, contacts, rules),
             tenure is not None and attempt.tenure_id == tenure.id,
             _automatic_attempts(tx, lead_id) >= rules.automatic_attempts,
@@ -152,8 +158,40 @@ def _begun_until(tx: Tx, attempt: Attempt, contacts: list[Contact], rules: Rules
     return max(still_open) + rules.completion if still_open else None
 
 
+def _logged_last(contact: Contact) -> tuple[datetime, int]:
+    assert contact.logged_at is not None
+    return contact.logged_at, contact.id
+
+
+def _still_missing(tx: Tx, attempt: Attempt, contacts: list[Contact], began_at: datetime) -> list[ChecklistItem]:
+    """What the last log after a contact began lacked, if it left that contact open (D12)."""
+    logged = [contact for contact in contacts if contact.logged_at is not None and contact.logged_at >= began_at]
+    last = max(logged, key=_logged_last, default=None)
+    if last is None or last.outcome is not Outcome.REACHED or last.attempt_id != attempt.id:
+        return []
+    windows, _facts = windows_and_contacts(tx, attempt)
+    missing = missing_items(began_at, windows, {ChecklistItem(item) for item in last.checklist})
+    return [item for item in CALL_ORDER if item in missing]
+
+
+def cautions_of(tx: Tx, lead_id: int, *, but: str | None = None) -> list[Contact]:
+    """What former holders (another than `but`) logged about the client after the lead had left them, the oldest first:
+    not to be called, or a wrong contact (D15)."""
+    return tx.all(
+        select(Contact)
+        .join(Attempt, col(Attempt.id) == col(Contact.attempt_id))
+        .where(
+            col(Attempt.lead_id) == lead_id,
+            col(Attempt.partner_code).is_distinct_from(but),
+            col(Contact.effect) == ContactEffect.AFTER_END,
+            col(Contact.outcome).in_(WORDS_OF_CAUTION),
+        )
+        .order_by(col(Contact.id))
+    )
+
+
 def _lacks(tx: Tx, attempt: Attempt, contacts: list[Contact], rules: Rules) -> Shortfall | None:
-    newest = next((contact for contact in contacts if contact.logged_at is not None), None)
+    newest = max((contact for contact in contacts if contact.logged_at), key=_logged_last, default=None)
     if newest is None or newest.attempt_id != attempt.id or newest.effect is not ContactEffect.KEPT:
         return None
     windows, facts = windows_and_contacts(tx, attempt)

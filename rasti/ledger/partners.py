@@ -13,6 +13,7 @@ from models import Partner
 from rasti.clients.partner_list import ListedPartner, read_partner_list
 from rasti.errors import NotFound, Refused
 from rasti.ledger.book import Book, Lock, Tx
+from rasti.ledger.order import check_settled, once_settled
 from rasti.rules.addresses import email_key
 from rasti.rules.kinds import Event
 from rasti.rules.programme import Rules
@@ -42,6 +43,7 @@ class Acceptance:
         return {"partner": self.partner, "accepted_on": self.accepted_on.isoformat()}
 
 
+@once_settled
 def import_partners(book: Book, path: Path) -> ImportReport:
     """Add and change the partners of a list; nobody is removed, no acceptance is revoked or moved to a later day.
 
@@ -50,7 +52,10 @@ def import_partners(book: Book, path: Path) -> ImportReport:
     listed = read_partner_list(Path(path))
     with book.write() as tx:
         tx.lock(Lock.BILLING)
-        return import_within(tx, listed)
+        report = import_within(tx, listed)
+        if report.changed:  # who is ready may be another now
+            check_settled(tx)
+        return report
 
 
 def import_within(tx: Tx, partners: Iterable[ListedPartner]) -> ImportReport:
@@ -77,6 +82,7 @@ def import_within(tx: Tx, partners: Iterable[ListedPartner]) -> ImportReport:
     return report
 
 
+@once_settled
 def accept_regulation(book: Book, code: str, *, reason: str | None = None, version: str | None = None) -> Acceptance:
     """Note that a partner is ready to follow the regulation from today on (R9).
 
@@ -101,6 +107,7 @@ def accept_regulation(book: Book, code: str, *, reason: str | None = None, versi
             update(Partner).where(col(Partner.code) == code, fresh).values(values).returning(accepted_on)
         ).scalar_one_or_none()
         if since is not None:
+            check_settled(tx)  # the walks of violations before this one still skip them
             about: dict[str, Any] = {"accepted_on": since.isoformat(), "version": version, "reason": reason}
             tx.audit(Event.PARTNER_ACCEPTED, partner_code=code, **about)
             return Acceptance(code, since, accepted_now=True)

@@ -6,12 +6,13 @@ All of them need Lock.TENURE; whoever only reads the holder may share it.
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func
+from sqlalchemy import func, true
 from sqlmodel import col, or_, select
 
 from models import Attempt, Decline, Partner, Ranking, RankingEntry, Tenure, Violation, Walk
 from rasti.errors import NotFound
 from rasti.ledger.book import Tx
+from rasti.ledger.order import occurred_at
 from rasti.rules.fallback import Skip, WalkResult, walk_down
 from rasti.rules.kinds import Event, MessageKind, Skipped, TenureEnd
 from rasti.rules.month import Month
@@ -35,9 +36,10 @@ def open_tenure(tx: Tx) -> Tenure | None:
     return None if tenure is not None and ends_at is not None and tx.now >= ends_at else tenure
 
 
-def cannot_hold(tx: Tx, partner: Partner) -> Skipped | None:
-    """Why a partner can hold no lead at all: the regulation is not accepted, or they are suspended (R9)."""
-    today = tx.now.astimezone(tx.programme.zone).date()
+def cannot_hold(tx: Tx, partner: Partner, *, at: datetime | None = None) -> Skipped | None:
+    """Why a partner can hold no lead at all: the regulation is not accepted (on the day of `at`), or they are suspended
+    (R9)."""
+    today = (at or tx.now).astimezone(tx.programme.zone).date()
     if partner.regulation_accepted_on is None or partner.regulation_accepted_on > today:
         return Skipped.NOT_READY
     return Skipped.SUSPENDED if partner.suspended_at is not None else None
@@ -93,29 +95,32 @@ def take_version(tx: Tx, tenure: Tenure, ranking: Ranking, found: WalkResult, *,
     return True
 
 
-def find_holder(tx: Tx, lead_month: Month, ranking_id: int, *, below: int) -> WalkResult:
-    """Walk a version down from below a place (0: from the top), also past the announced places (D9)."""
+def find_holder(tx: Tx, lead_month: Month, ranking_id: int, *, below: int, at: datetime | None = None) -> WalkResult:
+    """Walk a version down from below a place (0: from the top), also past the announced places (D9).
+
+    `at`: when the violation occurred for which it is done; those after it are not looked at (D13).
+    """
     places = tx.session.execute(
         select(col(RankingEntry.place), col(RankingEntry.partner_code)).where(
             col(RankingEntry.ranking_id) == ranking_id, col(RankingEntry.place).is_not(None)
         )
     ).all()
-    return walk_down([(place, partner) for place, partner in places], below, _obstacles(tx, lead_month))
+    return walk_down([(place, partner) for place, partner in places], below, _obstacles(tx, lead_month, at))
 
 
-def _obstacles(tx: Tx, lead_month: Month) -> "Callable[[str], Skipped | None]":
+def _obstacles(tx: Tx, lead_month: Month, at: datetime | None) -> "Callable[[str], Skipped | None]":
     declined = set(tx.all(select(Decline.partner_code).where(col(Decline.lead_month) == lead_month)))
     zone = tx.programme.zone
     of_its_tenures = select(Attempt.id).join(Tenure).where(col(Tenure.lead_month) == lead_month)
+    in_the_month = (occurred_at >= lead_month.starts_at(zone)) & (occurred_at < lead_month.ends_at(zone))
+    # At one instant the order is that in which they are acted on.
+    before = (occurred_at < at) | ((occurred_at == at) & col(Violation.acted_at).is_not(None)) if at else true()
     violated = set(
         tx.all(
             select(Violation.partner_code).where(
                 col(Violation.reversed_at).is_(None),
-                or_(
-                    col(Violation.recorded_at).between(lead_month.starts_at(zone), lead_month.ends_at(zone))
-                    & (col(Violation.recorded_at) < lead_month.ends_at(zone)),
-                    col(Violation.attempt_id).in_(of_its_tenures),
-                ),
+                before,
+                or_(in_the_month, col(Violation.attempt_id).in_(of_its_tenures)),
             )
         )
     )
@@ -123,7 +128,7 @@ def _obstacles(tx: Tx, lead_month: Month) -> "Callable[[str], Skipped | None]":
     def obstacle(code: str) -> Skipped | None:
         if code in declined:
             return Skipped.DECLINED
-        return cannot_hold(tx, get_partner(tx, code)) or (Skipped.VIOLATED if code in violated else None)
+        return cannot_hold(tx, get_partner(tx, code), at=at) or (Skipped.VIOLATED if code in violated else None)
 
     return obstacle
 
@@ -167,10 +172,13 @@ def skips_of(walk: Walk | None) -> tuple[Skip, ...]:
     return tuple(Skip(skip["partner"], Skipped(skip["reason"])) for skip in walk.skipped) if walk else ()
 
 
-def move_on(tx: Tx, tenure: Tenure, why: TenureEnd, *, reason: str | None = None) -> str | None:
+def move_on(
+    tx: Tx, tenure: Tenure, why: TenureEnd, *, reason: str | None = None, at: datetime | None = None
+) -> str | None:
     """End the open tenure and give the leads to the next, strictly below the place of the one who lost them (R13, D9).
 
-    After a switch to a partner without a place it goes on below the lowest place that held. The new holder, or None.
+    `at`: when the violation occurred for which this is done. After a switch to a partner without a place it goes on
+    below the lowest place that held. The new holder, or None.
     """
     below = tenure.place
     if below is None:
@@ -183,7 +191,7 @@ def move_on(tx: Tx, tenure: Tenure, why: TenureEnd, *, reason: str | None = None
         )
         below = max(held, default=0)
     end_tenure(tx, tenure, why)
-    found = find_holder(tx, tenure.lead_month, tenure.ranking_id, below=below)
+    found = find_holder(tx, tenure.lead_month, tenure.ranking_id, below=below, at=at)
     record_walk(tx, tenure.lead_month, tenure.ranking_id, found, cause=why, reason=reason)
     if found.partner is not None:
         start_tenure(tx, found.partner, tenure.lead_month, tenure.ranking_id, found.place)

@@ -7,6 +7,7 @@ from sqlmodel import col, select
 from models import Decline, Lead, RankingEntry, Tenure, Walk
 from rasti.errors import Refused
 from rasti.ledger.book import Book, Lock, Tx
+from rasti.ledger.order import check_settled, once_settled
 from rasti.ledger.rankings import published_ranking
 from rasti.ledger.tenure_walk import (
     cannot_hold,
@@ -47,6 +48,7 @@ class Activation:
         }
 
 
+@once_settled
 def activate(book: Book, month: Month, *, switch: bool = False, reason: str | None = None) -> Activation:
     """Give the leads of the month after `month` to the winner, or the next who can take them (R8, D9).
 
@@ -72,6 +74,7 @@ def activate(book: Book, month: Month, *, switch: bool = False, reason: str | No
         walked = _last_walk(tx, lead_month)
         if walked is not None and not switch:
             return Activation(month, lead_month, holder, skips_of(_last_walk(tx, lead_month, from_top=True)), False)
+        check_settled(tx)
         found = find_holder(tx, lead_month, ranking.id, below=0)
         if tenure is not None and holder is not None and found.partner == holder:
             taken = take_version(tx, tenure, ranking, found, reason=reason)
@@ -106,6 +109,7 @@ def _check_not_past(tx: Tx, lead_month: Month) -> None:
         )
 
 
+@once_settled
 def decline(book: Book, month: Month, partner: str, *, reason: str) -> str | None:
     """A partner does not want the leads of the month after `month`; if they hold them, the next does (R8, D10).
 
@@ -117,6 +121,7 @@ def decline(book: Book, month: Month, partner: str, *, reason: str) -> str | Non
         tx.programme.check_in_programme(month)
         lead_month = month.next
         _check_not_past(tx, lead_month)
+        check_settled(tx)
         declined = select(Decline).where(col(Decline.lead_month) == lead_month, col(Decline.partner_code) == partner)
         if not tx.all(declined):
             tx.session.add(Decline(lead_month=lead_month, partner_code=partner, declined_at=tx.now, reason=reason))
@@ -128,6 +133,7 @@ def decline(book: Book, month: Month, partner: str, *, reason: str) -> str | Non
         return tenure.partner_code if tenure else None
 
 
+@once_settled
 def suspend(book: Book, partner: str, *, reason: str) -> str | None:
     """Suspend a partner: no ranking, no leads; if they hold them, the next does (D3, D10). The holder afterwards.
 
@@ -137,6 +143,7 @@ def suspend(book: Book, partner: str, *, reason: str) -> str | None:
         tx.lock(Lock.BILLING)
         tx.lock(Lock.TENURE)
         suspended = get_partner(tx, partner)
+        check_settled(tx)
         if suspended.suspended_at is None:
             suspended.suspended_at, suspended.suspended_reason = tx.now, reason
             tx.session.flush()
@@ -147,12 +154,14 @@ def suspend(book: Book, partner: str, *, reason: str) -> str | None:
         return tenure.partner_code if tenure else None
 
 
+@once_settled
 def resume(book: Book, partner: str, *, reason: str) -> bool:
     """End a suspension; leads lost meanwhile stay lost. False: there was none. Raises NotFound."""
     with book.write() as tx:
         tx.lock(Lock.BILLING)
         tx.lock(Lock.TENURE)
         suspended = get_partner(tx, partner)
+        check_settled(tx)
         if suspended.suspended_at is None:
             return False
         suspended.suspended_at = suspended.suspended_reason = None
@@ -161,6 +170,7 @@ def resume(book: Book, partner: str, *, reason: str) -> bool:
         return True
 
 
+@once_settled
 def switch_holder(book: Book, partner: str, *, reason: str) -> bool:
     """Give the leads to a partner the operator names, also one who declined or violated (D9).
 
@@ -170,14 +180,15 @@ def switch_holder(book: Book, partner: str, *, reason: str) -> bool:
     with book.write() as tx:
         tx.lock(Lock.TENURE)
         named = get_partner(tx, partner)
-        _end_programme_within(tx)
-        tenure = open_tenure(tx)
-        if tenure is not None and tenure.partner_code == partner:
-            return False
         obstacle = cannot_hold(tx, named)
         if obstacle is not None:
             raise Refused("{partner} cannot get the leads: {obstacle}.", partner=partner, obstacle=obstacle)
+        _end_programme_within(tx)
+        tenure = open_tenure(tx)
         lead_month, ranking_id = _present_month(tx, tenure)
+        check_settled(tx)
+        if tenure is not None and tenure.partner_code == partner:
+            return False
         place = tx.session.execute(
             select(RankingEntry.place).where(
                 col(RankingEntry.ranking_id) == ranking_id, col(RankingEntry.partner_code) == partner

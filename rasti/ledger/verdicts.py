@@ -6,24 +6,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from models import Attempt, Checkpoint, Contact, Lead, Violation
 from rasti.errors import NotFound
-from rasti.ledger.attempts import checkpoints_of, close_lead_within, rules_of
+from rasti.ledger.attempts import close_lead_within, rules_of, set_verdict, windows_and_contacts
 from rasti.ledger.book import Book, Tx
+from rasti.ledger.evidence import facts_of, windows_of
 from rasti.rules import regulation
 from rasti.rules.kinds import (
     Channel,
-    ChecklistItem,
     CheckpointKind,
-    ContactEffect,
     Event,
     MessageKind,
     Verdict,
     ViolationSource,
 )
-from rasti.rules.regulation import ContactFact, Window
+from rasti.rules.regulation import ContactFact
 
 
 @dataclass(frozen=True)
@@ -107,9 +105,7 @@ def _cases(tx: Tx, leads: Sequence[Lead]) -> list[_Case]:
     of_attempts = select(Checkpoint).where(col(Checkpoint.attempt_id).in_(ids)).order_by(col(Checkpoint.due_at))
     for point in tx.all(of_attempts):
         checkpoints[point.attempt_id].append(point)
-    facts: dict[int, list[ContactFact]] = {id: [] for id in ids}
-    for contact in tx.all(_counted_contacts(ids)):
-        facts[contact.attempt_id].append(_fact(contact))
+    facts = facts_of(tx, ids)
     return [
         _Case(lead, attempt, checkpoints[attempt.id], facts[attempt.id])
         for lead in leads
@@ -126,7 +122,7 @@ def _judge(tx: Tx, cases: Sequence[_Case]) -> list[int]:
     judged, violated, finished = [], [], []
     for case in cases:
         moves = False
-        windows = _windows(case.checkpoints)
+        windows = windows_of(case.checkpoints)
         for checkpoint in case.checkpoints:
             if checkpoint.verdict is None:
                 judgement = regulation.judge(checkpoint.kind, windows, case.facts, rules_of(tx, case.attempt), tx.now)
@@ -137,7 +133,10 @@ def _judge(tx: Tx, cases: Sequence[_Case]) -> list[int]:
                     set_verdict(tx, case.attempt, checkpoint, verdict)
                     judged.append(checkpoint.id)
                 if verdict is Verdict.VIOLATED:
-                    violated.append(_Neglect(case.attempt, checkpoint, f"no contact in {checkpoint.kind}"))
+                    assert judgement.since is not None  # of every violation
+                    violated.append(
+                        _Neglect(case.attempt, checkpoint, f"no contact in {checkpoint.kind}", judgement.since)
+                    )
                     moves = checkpoint.kind is CheckpointKind.FIRST_HOUR
             else:
                 moves = is_about_to_move(tx, checkpoint)
@@ -165,42 +164,6 @@ def is_about_to_move(tx: Tx, checkpoint: Checkpoint) -> bool:
     return violation is not None and violation.acted_at is None and violation.reversed_at is None
 
 
-def windows_and_contacts(tx: Tx, attempt: Attempt) -> tuple[list[Window], list[ContactFact]]:
-    """The stored facts on which verdicts on an attempt depend."""
-    return _windows(checkpoints_of(tx, attempt)), [
-        _fact(contact) for contact in tx.all(_counted_contacts([attempt.id]))
-    ]
-
-
-def _windows(checkpoints: Sequence[Checkpoint]) -> list[Window]:
-    return [Window(point.kind, point.opens_at, point.due_at) for point in checkpoints]
-
-
-def _counted_contacts(attempt_ids: Sequence[int]) -> SelectOfScalar[Contact]:
-    """Contacts logged after the end of the attempt have no effect (D15)."""
-    counts = col(Contact.effect).is_distinct_from(ContactEffect.AFTER_END)
-    return select(Contact).where(col(Contact.attempt_id).in_(attempt_ids), counts)
-
-
-def _fact(contact: Contact) -> ContactFact:
-    checklist = frozenset(ChecklistItem(item) for item in contact.checklist)
-    return ContactFact(contact.id, contact.began_at, contact.kind, contact.outcome, checklist)
-
-
-def set_verdict(tx: Tx, attempt: Attempt, checkpoint: Checkpoint, verdict: Verdict) -> None:
-    """Write a verdict down, once."""
-    assert checkpoint.verdict is None
-    checkpoint.verdict, checkpoint.judged_at, checkpoint.judged_by = verdict, tx.now, tx.book.actor
-    tx.audit(
-        Event.CHECKPOINT_JUDGED,
-        lead_id=attempt.lead_id,
-        partner_code=attempt.partner_code,
-        checkpoint=checkpoint.id,
-        kind=checkpoint.kind,
-        verdict=verdict,
-    )
-
-
 @dataclass(frozen=True)
 class _Neglect:
     """What a violation is recorded of."""
@@ -208,13 +171,14 @@ class _Neglect:
     attempt: Attempt
     checkpoint: Checkpoint
     reason: str
+    occurred_at: datetime
 
 
 def add_violation(
     tx: Tx, attempt: Attempt, checkpoint: Checkpoint, source: ViolationSource, *, reason: str
 ) -> Violation:
-    """Record a violation of a checkpoint; the fallback follows as its own transaction (D13)."""
-    return add_violations(tx, [_Neglect(attempt, checkpoint, reason)], source)[0]
+    """Record a violation found now; the fallback follows as its own transaction (D13)."""
+    return add_violations(tx, [_Neglect(attempt, checkpoint, reason, tx.now)], source)[0]
 
 
 def add_violations(tx: Tx, neglects: Sequence[_Neglect], source: ViolationSource) -> list[Violation]:
@@ -230,6 +194,7 @@ def add_violations(tx: Tx, neglects: Sequence[_Neglect], source: ViolationSource
             reason=neglect.reason,
             recorded_at=tx.now,
             recorded_by=tx.book.actor,
+            occurred_at=neglect.occurred_at,
         )
         for neglect in neglects
     ]
@@ -271,24 +236,28 @@ def is_satisfied(tx: Tx, checkpoint: Checkpoint) -> bool:
 def due_checkpoints(book: Book, *, grace: timedelta = timedelta(0), limit: int = 200) -> list[int]:
     """Checkpoints of open attempts whose verdict could have been given `grace` ago."""
     with book.read() as tx:
-        late = tx.now - grace
-        candidates = tx.session.execute(
-            select(Checkpoint, Attempt)
-            .join(Attempt)
-            .where(
-                col(Checkpoint.verdict).is_(None),
-                col(Checkpoint.due_at) < late,
-                col(Attempt.ended_at).is_(None),
-            )
-            .order_by(col(Checkpoint.due_at), col(Checkpoint.id))
-            .limit(limit)
-        ).all()
-        begun = _begun(tx, [attempt.id for _point, attempt in candidates])
-        return [
-            point.id
-            for point, attempt in candidates
-            if _last_instant(tx, point, attempt, begun.get(attempt.id, [])) < late
-        ]
+        return undecided(tx, tx.now - grace, limit=limit)
+
+
+def undecided(tx: Tx, instant: datetime, *, limit: int) -> list[int]:
+    """Checkpoints of open attempts without a verdict, though it could be given at that instant, the earliest first."""
+    candidates = tx.session.execute(
+        select(Checkpoint, Attempt)
+        .join(Attempt)
+        .where(
+            col(Checkpoint.verdict).is_(None),
+            col(Checkpoint.due_at) < instant,
+            col(Attempt.ended_at).is_(None),
+        )
+        .order_by(col(Checkpoint.due_at), col(Checkpoint.id))
+        .limit(limit)
+    ).all()
+    begun = _begun(tx, [attempt.id for _point, attempt in candidates]) if candidates else {}
+    return [
+        point.id
+        for point, attempt in candidates
+        if _last_instant(tx, point, attempt, begun.get(attempt.id, [])) < instant
+    ]
 
 
 def _pending_until(tx: Tx, checkpoint: Checkpoint) -> datetime:

@@ -6,11 +6,12 @@ from sqlmodel import col, select
 
 from models import Attempt, Checkpoint, Lead, Violation
 from rasti.errors import NotFound, Refused
-from rasti.ledger.attempts import checkpoints_of
+from rasti.ledger.attempts import checkpoints_of, set_verdict
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.leads import lock_lead
+from rasti.ledger.order import check_settled, once_settled
 from rasti.ledger.settle import change_settled
-from rasti.ledger.verdicts import add_violation, close_when_done, is_about_to_move, set_verdict
+from rasti.ledger.verdicts import add_violation, close_when_done, is_about_to_move, is_satisfied
 from rasti.rules.bodies import utc
 from rasti.rules.kinds import CheckpointKind, Event, Verdict, ViolationSource
 
@@ -33,7 +34,8 @@ def record_violation(
 ) -> Recorded:
     """Record a violation by hand, on the lead's latest attempt that has this checkpoint, and act on it (R13, D13).
 
-    An open checkpoint becomes violated; on a judged one the verdict stays. Raises NotFound, Refused: no checkpoint yet.
+    An open checkpoint becomes violated, unless what is stored meets it already: that one is met, and one that is judged
+    keeps its verdict; the violation counts as well. Raises NotFound, Refused: no checkpoint yet.
     """
 
     def change(tx: Tx, lead: Lead) -> Recorded:
@@ -54,7 +56,7 @@ def record_violation(
             return Recorded(first, False)
         was_open = checkpoint.verdict is None
         if was_open:
-            set_verdict(tx, attempt, checkpoint, Verdict.VIOLATED)
+            set_verdict(tx, attempt, checkpoint, Verdict.MET if is_satisfied(tx, checkpoint) else Verdict.VIOLATED)
         violation = add_violation(tx, attempt, checkpoint, source, reason=reason)
         if was_open and not is_about_to_move(tx, checkpoint):
             close_when_done(tx, lead, checkpoints_of(tx, attempt))
@@ -63,10 +65,12 @@ def record_violation(
     return change_settled(book, lead_id, change)
 
 
+@once_settled
 def reverse_violation(book: Book, violation_id: int, *, reason: str) -> bool:
     """Take a violation back: it no longer counts against the partner; holder and lead stay (D13).
 
-    False: it was reversed before. Raises NotFound.
+    The walks of violations before now still look at it; one that nobody has acted on yet is never acted on. False: it
+    was reversed before. Raises NotFound.
     """
     with book.write() as tx:
         lead_id = tx.session.execute(
@@ -78,6 +82,8 @@ def reverse_violation(book: Book, violation_id: int, *, reason: str) -> bool:
         violation = tx.session.get_one(Violation, violation_id)
         if violation.reversed_at is not None:
             return False
+        if violation.acted_at is not None:
+            check_settled(tx)
         violation.reversed_at, violation.reversed_reason = tx.now, reason
         tx.session.flush()
         tx.audit(

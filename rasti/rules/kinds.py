@@ -69,6 +69,10 @@ class Outcome(StrEnum):
 FINAL_OUTCOMES = frozenset({Outcome.REFUSED, Outcome.BOUGHT, Outcome.DO_NOT_CALL})
 
 
+# What others who have the lead should know, also from somebody who has lost it (D15).
+WORDS_OF_CAUTION = frozenset({Outcome.DO_NOT_CALL, Outcome.WRONG_CONTACT})
+
+
 class ContactEffect(StrEnum):
     """What a logged contact did: it counted for a checkpoint, is kept as history, or came after the attempt (D15)."""
 
@@ -160,7 +164,7 @@ class PauseReason(StrEnum):
     """Why a lead waits for an operator."""
 
     WRONG_CONTACT = "wrong_contact"
-    DO_NOT_CALL = "do_not_call"  # said to a former holder (D15)
+    DO_NOT_CALL = "do_not_call"  # no longer written: a version before let a former holder pause a lead
     ATTEMPTS_USED = "attempts_used"  # the 1h of its last automatic attempt was violated (D14)
     WOULD_RETURN = "would_return"  # the holder is a partner from whom it moved (D14)
 

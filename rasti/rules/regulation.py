@@ -3,7 +3,7 @@
 A verdict depends on stored facts alone: on time, late, twice or in any order, it comes out the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -41,14 +41,19 @@ class ContactFact:
     kind: ContactKind | None = None
     outcome: Outcome | None = None  # none: begun, not logged
     checklist: frozenset[ChecklistItem] = frozenset()
+    logged_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What can be said of a checkpoint now: a verdict, or the last instant at which there is none yet."""
+    """What can be said of a checkpoint now: a verdict, or the last instant at which there is none yet.
+
+    `since`: the first instant at which this verdict could be given, whoever gives it when (D13).
+    """
 
     verdict: Verdict | None
     pending_until: datetime | None
+    since: datetime | None = None
 
 
 def clock_start(received_at: datetime, tenure_started_at: datetime | None, window: CallWindow) -> datetime:
@@ -146,11 +151,36 @@ def judge(
         return Judgement(None, window.due_at)
     if kind in credit(windows, contacts, rules):
         return Judgement(Verdict.MET, None)
-    begun = [fact.began_at for fact in contacts if fact.outcome is None and fact.began_at in window]
+    begun = [fact.began_at for fact in _begun_in(window, contacts)]
     until = max(begun) + rules.completion if begun else None
     if until is not None and now <= until:
         return Judgement(None, until)
-    return Judgement(Verdict.VIOLATED, None)
+    return Judgement(Verdict.VIOLATED, None, violated_since(window, contacts, rules))
+
+
+def violated_since(window: Window, contacts: Sequence[ContactFact], rules: Rules) -> datetime:
+    """The first instant at which a violation could be stated: just after the due instant; if a contact begun in the
+    window was open then, when it was completed, or just after its time for that was over (D12, D13)."""
+    over = [window.due_at, *(fact.began_at + rules.completion for fact in _begun_in(window, contacts))]
+    completed = [fact.logged_at for fact in contacts if fact.logged_at is not None and fact.began_at in window]
+    return max([max(over) + timedelta.resolution, *completed])
+
+
+def _begun_in(window: Window, contacts: Sequence[ContactFact]) -> list[ContactFact]:
+    """The contacts that began in a window and were never completed."""
+    return [fact for fact in contacts if fact.outcome is None and fact.began_at in window]
+
+
+def completes(began_at: datetime, windows: Sequence[Window], outcome: Outcome, checklist: Set[ChecklistItem]) -> bool:
+    """Whether a log completes the contact begun at `began_at`. One that reached the client and lacks a part of the
+    checklist does not: the contact stays open, the next complete log completes it (D12)."""
+    return outcome is not Outcome.REACHED or not missing_items(began_at, windows, checklist)
+
+
+def missing_items(began_at: datetime, windows: Sequence[Window], checklist: Set[ChecklistItem]) -> set[ChecklistItem]:
+    """What the checklist of the window lacks in which a contact began; nothing between the windows."""
+    window = next((window for window in windows if began_at in window), None)
+    return set() if window is None else set(CHECKLISTS[window.kind] - checklist)
 
 
 def is_still_open(began_at: datetime, now: datetime, completion: timedelta) -> bool:

@@ -4,13 +4,14 @@ Items are done in small batches; if one fails it is tried alone, logged and repo
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, astuple, dataclass, replace
 from datetime import timedelta
-from itertools import chain
+from functools import partial
 from typing import TypeVar
 
 from rasti.errors import RastiError, Unavailable
+from rasti.ledger.batches import FOUND, batched, each
 from rasti.ledger.book import Book
 from rasti.ledger.fallback import fall_back_all, violations_to_act_on
 from rasti.ledger.handover import hand_over_waiting
@@ -21,9 +22,6 @@ from rasti.rules.kinds import Verdict
 from rasti.settings import Settings
 from rasti.steward.bounces import read_bounces_once
 from rasti.steward.relay import Postman, deliver
-
-FOUND = 200  # items a look
-BATCH = 25  # items a transaction: its locks are held for some tens of milliseconds
 
 Result = TypeVar("Result")
 
@@ -61,7 +59,7 @@ def guard_round(book: Book, *, grace: timedelta) -> SweepReport:
 
     `grace`: how long everything is left to whoever does it normally. Raises Unavailable: the database.
     """
-    guard = replace(book, actor="guard", written=[])
+    guard = replace(book, actor="guard", written=[], tried=set())
     report = SweepReport(failed=_tried("guard.end_programme_failed", end_programme, guard) is None)
     recorded: list[int] = []
     for judgement in _judgements(guard, grace):
@@ -72,9 +70,9 @@ def guard_round(book: Book, *, grace: timedelta) -> SweepReport:
         report += SweepReport(judged=1, violations=violation is not None)
         if violation is not None:
             recorded.append(violation)
-    # No grace for those recorded just now: nobody else knows of them.
-    for batch in chain(batched(recorded), _due(violations_to_act_on, guard, grace)):
-        for done in _each("guard.fall_back_failed", fall_back_all, guard, batch):
+    for batch in _due(partial(violations_to_act_on, recorded_now=recorded), guard, grace):
+        guard.tried.update(("violation", violation) for violation in batch)
+        for done in each("guard.fall_back_failed", fall_back_all, guard, batch):
             report += SweepReport(failed=1) if done is None else SweepReport(switches=done.acted_now and done.switched)
     handed_over = _tried("guard.hand_over_failed", hand_over_waiting, guard)
     report += SweepReport(failed=1) if handed_over is None else SweepReport(handed_over=len(handed_over))
@@ -94,7 +92,8 @@ def _judgements(guard: Book, grace: timedelta) -> Iterator[Judgement | None]:
     """The verdicts that the guard gives now; None: a checkpoint that could not be judged."""
     ours: set[int] = set()  # leads of which we judged what was overdue: all of it, in one transaction
     for batch in _due(due_checkpoints, guard, grace):
-        judgements = _each("guard.judge_failed", judge_checkpoints, guard, batch)
+        guard.tried.update(("checkpoint", checkpoint) for checkpoint in batch)
+        judgements = each("guard.judge_failed", judge_checkpoints, guard, batch)
         ours.update(judgement.lead_id for judgement in judgements if judgement is not None and judgement.judged_now)
         for judgement in judgements:
             if judgement is None:
@@ -109,27 +108,6 @@ def _due(find: Callable[..., list[int]], guard: Book, grace: timedelta) -> Itera
     while new := [item for item in find(guard, grace=grace, limit=FOUND + len(seen)) if item not in seen]:
         seen.update(new)
         yield from batched(new)
-
-
-def batched(items: Sequence[int]) -> Iterator[list[int]]:
-    """Items in batches of one transaction each."""
-    for start in range(0, len(items), BATCH):
-        yield list(items[start : start + BATCH])
-
-
-def _each(
-    event: str, function: Callable[[Book, list[int]], list[Result]], guard: Book, items: list[int]
-) -> list[Result | None]:
-    """What became of each item, in one transaction; if that fails, in one for each. None: it failed, and was logged."""
-    try:
-        return [*function(guard, items)]
-    except Unavailable:
-        raise  # the database: nothing else would succeed
-    except Exception as error:  # noqa: BLE001 - one poison item must not keep the rest from being done
-        if len(items) == 1:
-            log(event, level=logging.ERROR, error=error, item=items[0])
-            return [None]
-        return [done for item in items for done in _each(event, function, guard, [item])]
 
 
 def _tried(event: str, function: Callable[[Book], Result], guard: Book) -> Result | None:

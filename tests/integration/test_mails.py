@@ -22,6 +22,7 @@ from rasti.ledger.clients import correct_client
 from rasti.ledger.contacts import log_contact
 from rasti.ledger.desk import assign_lead, close_lead, detach_lead
 from rasti.ledger.fallback import fall_back, violations_to_act_on
+from rasti.ledger.handover import hand_over_waiting
 from rasti.ledger.leads import receive_lead
 from rasti.ledger.profiles import store_certificate
 from rasti.ledger.restored import note_restored
@@ -102,7 +103,9 @@ def everything(book: Book, clock: MovableClock) -> Book:
     correct_client(book, lead, parse_contacts(contacts), reason="a typo")
     neglect(book, clock, lead)  # reminder, taken, tenure ended and started
     late = {"partner": WINNER, "outcome": "wrong_contact", "checklist": [], "happened_at": clock.now.isoformat()}
-    log_contact(book, lead, parse_contact(contact_data(**late)))  # after the end: pauses
+    log_contact(book, lead, parse_contact(contact_data(**late)))  # after the end: operators are told
+    hand_over_waiting(book)
+    log_contact(book, lead, parse_contact(contact_data(**late | {"partner": SECOND})))  # pauses
     receive_lead(book, parse_lead(lead_data(3, client={"phone": "+7 495 000-00-01"})))  # again, in nobody's hands
     decline(book, MONTH, SECOND, reason="holidays")
     decline(book, MONTH, THIRD, reason="holidays")  # exhausted

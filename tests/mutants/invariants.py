@@ -120,7 +120,7 @@ INVARIANTS = [
     InvariantMutant(
         "I5",
         "what ends an attempt does not first judge what is overdue",
-        (("rasti/ledger/settle.py", "            judge_overdue(tx, lead)\n", ""),),
+        (("rasti/ledger/settle.py", "                judge_overdue(tx, lead)\n", ""),),
     ),
     InvariantMutant(
         "I6",
@@ -226,7 +226,7 @@ INVARIANTS = [
         (
             (
                 "rasti/steward/guard.py",
-                "chain(batched(recorded), _due(violations_to_act_on, guard, grace))",
+                "_due(partial(violations_to_act_on, recorded_now=recorded), guard, grace)",
                 "()",
             ),
         ),

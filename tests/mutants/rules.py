@@ -241,7 +241,7 @@ RULES = [
     RuleMutant(
         "D12",
         "rasti/ledger/settle.py",
-        "            judge_overdue(tx, lead)\n",
+        "                judge_overdue(tx, lead)\n",
         "",
         f"{PROGRAMME}/test_checkpoints.py::test_a_contact_first_judges_what_is_overdue_D12_D15",
     ),
@@ -251,6 +251,43 @@ RULES = [
         "is_call and (not calls or contact.began_at - calls[-1].began_at >= rules.no_answer.apart)",
         "is_call",
         f"{PROGRAMME}/test_calls.py::test_what_is_enough_when_the_client_does_not_pick_up_D12",
+    ),
+    RuleMutant(
+        "D12",
+        "rasti/rules/regulation.py",
+        "return outcome is not Outcome.REACHED or not missing_items(began_at, windows, checklist)",
+        "return True",
+        f"{PROGRAMME}/test_calls.py::"
+        "test_an_incomplete_log_leaves_the_call_open_and_the_next_complete_one_completes_it_D12",
+    ),
+    RuleMutant(
+        "D12",
+        "rasti/ledger/settle.py",
+        "            _rehearse(book, lead_id, change)\n",
+        "",
+        f"{PROGRAMME}/test_refusals.py::test_a_refused_command_writes_nothing_though_a_checkpoint_is_overdue_D12",
+    ),
+    RuleMutant(
+        "D13",
+        "rasti/ledger/tenure_walk.py",
+        "                before,\n",
+        "",
+        f"{PROGRAMME}/test_order.py::test_a_walk_looks_only_at_violations_before_its_own_D13",
+    ),
+    RuleMutant(
+        "D13",
+        "rasti/ledger/tenures.py",
+        "        lead_month, ranking_id = _present_month(tx, tenure)\n        check_settled(tx)\n",
+        "        lead_month, ranking_id = _present_month(tx, tenure)\n",
+        f"{PROGRAMME}/test_order.py::test_who_decides_about_the_holder_finds_what_came_before_done_D13",
+    ),
+    RuleMutant(
+        "D13",
+        "rasti/ledger/violations.py",
+        "Verdict.MET if is_satisfied(tx, checkpoint) else Verdict.VIOLATED",
+        "Verdict.VIOLATED",
+        f"{PROGRAMME}/test_outcomes.py::"
+        "test_a_violation_by_hand_on_a_satisfied_first_hour_does_not_move_the_lead_and_counts_D13",
     ),
     RuleMutant(
         "D13",
@@ -283,22 +320,46 @@ RULES = [
     RuleMutant(
         "D14",
         "rasti/ledger/attempts.py",
-        "        if checkpoint.verdict is None:\n",
-        "        if False:\n",
+        "        elif point.verdict is None:\n",
+        "        elif False:\n",
         f"{PROGRAMME}/test_same_verdict.py::test_closing_in_time_voids_what_is_open_D12_D14",
+    ),
+    RuleMutant(
+        "D14",
+        "rasti/ledger/attempts.py",
+        "        if point.verdict is None and point.kind in met:\n",
+        "        if False:\n",
+        f"{PROGRAMME}/test_outcomes.py::test_a_satisfied_checkpoint_of_an_attempt_that_ends_is_met_D14",
     ),
     RuleMutant(
         "D15",
         "rasti/ledger/contacts.py",
-        "    if lead.state in (LeadState.IN_WORK, LeadState.WAITING):\n",
-        "    if lead.state is LeadState.CLOSED:\n",
-        f"{PROGRAMME}/test_outcomes.py::test_what_a_former_holder_hears_from_the_client_pauses_the_lead_D15",
+        "    if contact.outcome in WORDS_OF_CAUTION:\n",
+        "    if False:\n",
+        f"{PROGRAMME}/test_outcomes.py::"
+        "test_what_a_former_holder_hears_from_the_client_is_told_once_and_pauses_nothing_D15",
+    ),
+    RuleMutant(
+        "D15",
+        "rasti/ledger/contacts.py",
+        '            f"{lead.id}:{attempt.partner_code}",\n',
+        '            f"{contact.id}",\n',
+        f"{PROGRAMME}/test_outcomes.py::"
+        "test_what_a_former_holder_hears_from_the_client_is_told_once_and_pauses_nothing_D15",
+    ),
+    RuleMutant(
+        "D15",
+        "rasti/ledger/contacts.py",
+        "    if get_partner(tx, partner).suspended_at is not None:\n",
+        "    if False:\n",
+        f"{PROGRAMME}/test_outcomes.py::"
+        "test_a_suspended_former_holder_adds_nothing_and_works_on_with_what_they_have_D10_D15",
     ),
     RuleMutant(
         "D15",
         "rasti/ledger/contacts.py",
         '        raise Forbidden("{partner} has never held lead {id}.", partner=partner, id=lead.id)\n',
-        "        return open_attempt(tx, lead.id)\n",
+        "        return tx.all(select(Attempt).where(col(Attempt.lead_id) == lead.id))[0]\n",
         f"{PROGRAMME}/test_outcomes.py::test_a_contact_by_a_partner_who_never_held_the_lead_is_refused_D15",
     ),
     RuleMutant(

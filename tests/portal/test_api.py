@@ -205,6 +205,15 @@ def test_a_former_holder_sees_their_own_attempt_only(
     assert [attempt["partner"] for attempt in successor.get("leads/1").json()["attempts"]] == [SECOND]
 
 
+def test_a_contact_that_says_it_is_in_the_future_is_kept_and_the_answer_says_so_D12(winner: Program) -> None:
+    answer = winner.post("contacts?lead=1", contact_data(happened_at="2019-09-02T13:00:00+03:00"))
+    assert answer.status_code == 200
+    body = answer.json()
+    assert "happened_at" in body.pop("notice")
+    assert body == {"lead": 1, "state": "in_work", "effect": "counted"}
+    assert winner.get("leads/1").json()["attempts"][0]["contacts"][0]["happened_at"] == "2019-09-02T10:00:00Z"
+
+
 @pytest.mark.parametrize("lead", ["0", "-1", "x", "9223372036854775808", "1" * 30])
 def test_an_id_that_is_none_is_refused(program: Callable[..., Program], lead: str) -> None:
     assert is_problem(program("read").get(f"leads/{lead}"), 422)

@@ -87,7 +87,7 @@ def test_a_repeat_gets_the_first_answer_also_when_the_lead_has_moved_on(
 def test_what_a_contact_leads_to_belongs_to_its_answer(
     program: Callable[..., Program], book: Book, clock: MovableClock
 ) -> None:
-    """A call that ends after the due time without its checklist: the lead moves, and waits for the morning."""
+    """A call that ends after the due time with nobody reached: the lead moves, and waits for the morning."""
     clock.set("2019-09-02 18:58")
     won_month(book)
     receive(book, arrive(book))
@@ -95,8 +95,26 @@ def test_what_a_contact_leads_to_belongs_to_its_answer(
     clock.set("2019-09-02 19:57")
     winner.post("leads/1/calling")
     clock.set("2019-09-02 20:05")
-    answers = [winner.post("contacts?lead=1", contact_data(checklist=[]), idempotency_key="k").json() for _ in range(2)]
+    body = contact_data(checklist=[], outcome="no_answer")
+    answers = [winner.post("contacts?lead=1", body, idempotency_key="k").json() for _ in range(2)]
     assert answers == [{"lead": 1, "state": "waiting", "effect": "kept"}] * 2
+
+
+def test_a_repeat_of_an_incomplete_log_says_the_same_and_logs_nothing_more_D12(
+    winner: Program, book: Book, clock: MovableClock
+) -> None:
+    until = winner.post("leads/1/calling").json()["until"]
+    body = contact_data(checklist=["reached"], happened_at="2019-09-03T10:00:00+03:00")
+    answers = [winner.post("contacts?lead=1", body, idempotency_key="k").json() for _time in range(2)]
+    assert answers[0] == answers[1]
+    assert (answers[0]["effect"], answers[0]["open_until"]) == ("kept", until)
+    assert answers[0]["missing"] == ["introduced", "about_cloud_request", "asked_questions", "left_contacts"]
+    assert "left_contacts" in answers[0]["notice"]
+    assert "happened_at" in answers[0]["notice"]
+    complete = winner.post("contacts?lead=1", contact_data(), idempotency_key="k2").json()
+    assert complete == {"lead": 1, "state": "in_work", "effect": "counted"}
+    with book.read() as tx:
+        assert len(tx.all(select(Contact))) == 2
 
 
 def test_old_keys_are_forgotten(site: Program, book: Book, clock: MovableClock) -> None:

@@ -118,6 +118,48 @@ def test_a_call_that_began_in_time_is_completed_later_and_counts(
     assert "контакт засчитан" in browser.get(answer.headers["location"]).text
 
 
+def test_a_call_whose_log_is_incomplete_stays_open_and_the_page_says_until_when_and_what_is_missing_D12(
+    book: Book, partner: Partners, clock: MovableClock, lead: int
+) -> None:
+    browser = partner(WINNER)
+    browser.get(f"/leads/{lead}")
+    clock.advance(minutes=55)
+    browser.post(f"/leads/{lead}/calling")
+    clock.advance(minutes=10)
+    incomplete = {"kind": "call", "outcome": "reached", "checklist": ["reached", "introduced"]}
+    page = browser.get(browser.post(f"/leads/{lead}/contacts", incomplete).headers["location"]).text
+    assert "Сохранено, но чек-лист не полон: звонок остаётся открытым до 11:10" in page
+    assert "пояснить, что звонок по поводу заявки" in page
+    assert "между двумя контактами" not in page
+    assert 'value="introduced" checked' in page, "what was ticked need not be ticked again"
+    assert 'value="left_contacts" checked' not in page
+    page = browser.get(f"/leads/{lead}").text  # and on the page later
+    assert "Звонок остаётся открытым до 11:10" in page
+
+    seen = str(contacts(book)[-1].id)
+    clock.advance(minutes=5)
+    complete = {"kind": "call", "outcome": "reached", "checklist": FIRST_CALL, "seen": seen}
+    page = browser.get(browser.post(f"/leads/{lead}/contacts", complete).headers["location"]).text
+    assert "контакт засчитан" in page
+    assert "Звонок остаётся открытым" not in page
+    # The same form sent twice is one contact, though the call that it completed began before the log that was seen.
+    assert browser.post(f"/leads/{lead}/contacts", complete).status_code == 409
+    assert [contact.effect for contact in contacts(book)] == ["counted", "kept"]
+
+
+def test_what_a_former_holder_noted_is_shown_to_the_present_one_D15(
+    book: Book, partner: Partners, clock: MovableClock, lead: int
+) -> None:
+    receive(book, lead)
+    neglect_first(book, clock)
+    log(book, lead, contact_data(WINNER, outcome="do_not_call"))
+    page = partner(SECOND).get(f"/leads/{lead}").text
+    assert "у которого этот лид был раньше, отметил" in page
+    assert "клиент просит не звонить" in page
+    assert WINNER not in page
+    assert "был раньше, отметил" not in partner(WINNER).get(f"/leads/{lead}").text
+
+
 def test_logging_takes_one_tap_and_the_page_turns_to_the_next_contact(book: Book, partner: Partners, lead: int) -> None:
     browser = partner(WINNER)
     answer = browser.post(

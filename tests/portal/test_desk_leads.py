@@ -9,7 +9,20 @@ from sqlmodel import col, select
 
 from models import AuditEvent, Client, Lead
 from rasti.ledger.book import Book
-from tests.builders import SECOND, STRANGER, THIRD, WINNER, arrive, lead_state, log, open_attempt, receive, won_month
+from tests.builders import (
+    SECOND,
+    STRANGER,
+    THIRD,
+    WINNER,
+    arrive,
+    contact_data,
+    lead_state,
+    log,
+    neglect_first,
+    open_attempt,
+    receive,
+    won_month,
+)
 from tests.clock import MovableClock
 from tests.portal.conftest import OPERATOR
 from tests.portal.visitors import Browser
@@ -41,6 +54,17 @@ def lead(book: Book) -> int:
 def holder_of(book: Book, lead_id: int) -> str | None:
     attempt = open_attempt(book, lead_id)
     return attempt.partner_code if attempt else None
+
+
+def test_the_page_of_a_lead_shows_what_a_former_holder_noted_D15(
+    book: Book, clock: MovableClock, lead: int, request: pytest.FixtureRequest
+) -> None:
+    neglect_first(book, clock)
+    log(book, lead, contact_data(WINNER, outcome="wrong_contact", checklist=[]))
+    operator: Browser = request.getfixturevalue("operator")  # signs in now: the desk's sessions are short
+    page = operator.get(f"/desk/leads/{lead}").text
+    assert f"Партнёр {WINNER}, у которого лида уже не было, отметил" in page
+    assert lead_state(book, lead) == "in_work"
 
 
 def test_the_page_of_a_lead_shows_client_attempts_contacts_messages_and_trail(

@@ -81,7 +81,8 @@ def _diff(value: Any) -> None:
 
 
 def _contact(value: Any) -> None:
-    _keys(value, {"lead", "state", "effect"}, "contact")
+    said = {"notice", "open_until", "missing"} & value.keys()  # where there is something to say
+    _keys(value, {"lead", "state", "effect", *said}, "contact")
     assert value["effect"] in ("counted", "kept", "after_end")
 
 

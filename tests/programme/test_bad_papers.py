@@ -117,11 +117,15 @@ def test_a_bad_contact_is_refused_and_the_field_named(september: Play, field: st
         september.do("contact", str(lead), september.body(body))
 
 
-def test_a_contact_in_the_future_is_refused(september: Play) -> None:
+def test_a_contact_that_says_it_is_in_the_future_is_kept_and_counts_and_the_answer_says_so_D12(september: Play) -> None:
     lead = september.at("2019-09-03 10:00").lead()
 
-    with september.refusal("happened_at"):
-        september.contact(lead, "ALFA", happened_at="2019-09-03 10:30")
+    answer = september.contact(lead, "ALFA", happened_at="2019-09-03 13:00")
+
+    assert "happened_at" in answer.pop("notice")
+    assert answer == {"lead": lead, "state": "in_work", "effect": "counted"}
+    assert september.show(lead)["attempts"][0]["contacts"][0]["happened_at"] == "2019-09-03T10:00:00Z"
+    assert september.at("2019-09-03 11:00:01").settle().verdicts(lead)["1h"] == "met"
 
 
 @pytest.mark.parametrize("command", ["show", "calling", "contact", "assign", "close", "open", "record"])

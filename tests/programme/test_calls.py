@@ -49,6 +49,22 @@ def test_a_contact_after_the_fifteen_minutes_began_when_it_was_logged_D12(septem
     assert september.at("2019-09-04 11:13:01").contact(other, "ALFA")["effect"] == "after_end"
 
 
+def test_an_incomplete_log_leaves_the_call_open_and_the_next_complete_one_completes_it_D12(september: Play) -> None:
+    lead = arrived(september)
+    september.at("2019-09-03 10:58").calling(lead, "ALFA")
+
+    answer = september.at("2019-09-03 11:05").contact(lead, "ALFA", checklist=["reached", "introduced"])
+
+    assert (answer["effect"], answer["state"]) == ("kept", "in_work")
+    assert answer["open_until"] == "2019-09-03T08:13:00Z"
+    assert answer["missing"] == ["about_cloud_request", "asked_questions", "left_contacts"]
+    assert "11:13" in answer["notice"] and "left_contacts" in answer["notice"]
+    assert september.settle().verdicts(lead)["1h"] is None
+    assert september.at("2019-09-03 11:13").contact(lead, "ALFA")["effect"] == "counted"
+    assert september.settle().verdicts(lead)["1h"] == "met"
+    assert september.holder() == "ALFA"
+
+
 def test_a_call_that_began_late_does_not_count_D12(september: Play) -> None:
     lead = arrived(september)
     september.at("2019-09-03 11:00:01")

@@ -143,17 +143,53 @@ def test_a_contact_of_a_former_holder_is_kept_without_effect_D15(september: Play
 
 
 @pytest.mark.parametrize("outcome", ["do_not_call", "wrong_contact"])
-def test_what_a_former_holder_hears_from_the_client_pauses_the_lead_D15(september: Play, outcome: str) -> None:
+def test_what_a_former_holder_hears_from_the_client_is_told_once_and_pauses_nothing_D15(
+    september: Play, outcome: str
+) -> None:
     lead = arrived(september)
     september.at("2019-09-03 11:00:01").settle()
     alerts = september.operator_mails()
 
     answer = september.later(minutes=5).contact(lead, "ALFA", outcome=outcome)
 
-    assert answer == {"lead": lead, "state": "paused", "effect": "after_end"}
-    assert september.operator_mails() > alerts
-    assert september.attempts(lead) == [("ALFA", "moved"), ("BETA", "paused")]
-    assert september.at("2019-09-03 12:30").settle().holder() == "BETA"  # BETA's clock has stopped
+    assert answer == {"lead": lead, "state": "in_work", "effect": "after_end"}
+    assert september.operator_mails() == alerts + 1
+    assert september.later(minutes=1).contact(lead, "ALFA", outcome=outcome)["state"] == "in_work"
+    assert september.operator_mails() == alerts + 1, "once a lead and partner"
+    assert september.attempts(lead) == [("ALFA", "moved"), ("BETA", None)]
+    assert september.at("2019-09-03 12:30").settle().holder() == "GAMMA", "BETA's clock runs on"
+
+
+def test_a_suspended_former_holder_adds_nothing_and_works_on_with_what_they_have_D10_D15(september: Play) -> None:
+    moved = arrived(september)
+    september.at("2019-09-03 11:00:01").settle()
+    kept = september.lead()
+    september.suspend("ALFA")
+    september.suspend("BETA")
+
+    with september.refusal("ALFA"):
+        september.contact(moved, "ALFA", outcome="do_not_call")
+    assert september.contact(kept, "BETA")["effect"] == "counted"
+
+
+def test_a_satisfied_checkpoint_of_an_attempt_that_ends_is_met_D14(september: Play) -> None:
+    lead = arrived(september)
+    september.later(minutes=10).contact(lead, "ALFA")
+
+    september.later(minutes=10).assign(lead, "BETA")
+
+    assert september.verdicts(lead, attempt=0) == {"1h": "met", "3d": "void", "2w": "void"}
+
+
+def test_a_violation_by_hand_on_a_satisfied_first_hour_does_not_move_the_lead_and_counts_D13(september: Play) -> None:
+    lead = arrived(september)
+    september.later(minutes=10).contact(lead, "ALFA")
+
+    september.later(minutes=10).record(lead, "1h")
+
+    assert september.verdicts(lead) == {"1h": "met", "3d": None, "2w": None}
+    assert september.attempts(lead) == [("ALFA", None)]
+    assert september.holder() == "BETA"
 
 
 @ON_SQLITE

@@ -26,11 +26,11 @@ INVARIANTS = {
         "SELECT checkpoint.id FROM checkpoint JOIN attempt ON attempt.id = checkpoint.attempt_id "
         "WHERE verdict IS NULL AND ended_at IS NOT NULL"
     ),
-    "no verdict before its due time, but by hand or by the end of the follow-up": (
+    "no verdict before its due time, but by hand or by the end of the attempt": (
         "SELECT checkpoint.id FROM checkpoint JOIN attempt ON attempt.id = checkpoint.attempt_id "
         "LEFT JOIN violation ON violation.checkpoint_id = checkpoint.id AND source = 'operator' "
         "WHERE verdict IN ('met', 'violated') AND judged_at <= due_at AND violation.id IS NULL "
-        "AND NOT (verdict = 'met' AND end_reason = 'closed')"
+        "AND NOT (verdict = 'met' AND ended_at IS NOT NULL AND judged_at >= ended_at)"
     ),
     "a violated checkpoint has its violation": (
         "SELECT checkpoint.id FROM checkpoint LEFT JOIN violation ON violation.checkpoint_id = checkpoint.id "
@@ -113,6 +113,7 @@ def stored(book: Book) -> dict[str, Any]:
                     v.partner_code,
                     v.source.value,
                     v.recorded_at,
+                    v.occurred_at,
                     v.acted_at is not None,
                     v.reversed_at is not None,
                 )
@@ -152,6 +153,7 @@ def expected_of(referee: Referee) -> dict[str, Any]:
             for attempt in world.attempts
         },
         "violations": {
-            v["key"]: (v["partner"], v["source"], v["at"], v["acted"], v["reversed"]) for v in world.violations
+            v["key"]: (v["partner"], v["source"], v["at"], v["since"][0], v["acted"], v["reversed"])
+            for v in world.violations
         },
     }

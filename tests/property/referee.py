@@ -3,6 +3,7 @@
 It knows no database, no lock and none of the code of `rasti`: where the two disagree, one of them is wrong.
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 MOSCOW = ZoneInfo("Europe/Moscow")
-HOUR, QUARTER = timedelta(hours=1), timedelta(minutes=15)
+HOUR, QUARTER, INSTANT = timedelta(hours=1), timedelta(minutes=15), timedelta(microseconds=1)
 WINDOWS = {"1h": (0 * HOUR, 1 * HOUR), "3d": (24 * HOUR, 72 * HOUR), "2w": (168 * HOUR, 336 * HOUR)}
 FIRST_CALL = {"reached", "introduced", "about_cloud_request", "asked_questions", "left_contacts"}
 FOLLOW_UP = {"reached", "asked_how_trial_goes", "asked_questions"}
@@ -20,7 +21,7 @@ Row = dict[str, Any]
 
 
 class Refusal(Exception):
-    """A rule says no; nothing of this step was written."""
+    """A rule says no; nothing of this step was written (`attempted` sees to it)."""
 
 
 def refuse() -> NoReturn:
@@ -61,6 +62,7 @@ class World:
     leads: dict[int, Row] = field(default_factory=dict)
     attempts: list[Row] = field(default_factory=list)
     violations: list[Row] = field(default_factory=list)
+    warned: set[tuple[int, str]] = field(default_factory=set)  # lead and partner whose word the operators were told
 
 
 class Referee:
@@ -70,6 +72,16 @@ class Referee:
         self.first_month, self.last_month, self.drain_per_hour = first_month, last_month, drain_per_hour
         self.world = World()
         self.now = datetime.now(MOSCOW)
+        self.points = 0  # how many checkpoints were made: at one instant they are judged in that order
+
+    def attempted(self, step: Callable[[], Any]) -> Any:
+        """Do a step; if it is refused, nothing of it is left, not even a verdict that it found overdue (D12)."""
+        before, points = deepcopy(self.world), self.points
+        try:
+            return step()
+        except Refusal:
+            self.world, self.points = before, points
+            raise
 
     # --- what is so now
 
@@ -94,7 +106,9 @@ class Referee:
         return next((violation for violation in self.world.violations if violation["key"] == key), None)
 
     def to_act_on(self, lead: int | None = None) -> list[Row]:
-        return [v for v in self.world.violations if not v["acted"] and lead in (None, v["key"][0])]
+        """In the order of the instants at which their verdicts could first be given (D13)."""
+        todo = [v for v in self.world.violations if not v["acted"] and lead in (None, v["key"][0])]
+        return sorted(todo, key=lambda violation: violation["since"])
 
     def cannot_hold(self, partner: str) -> str | None:
         state = self.world.partners[partner]
@@ -114,47 +128,74 @@ class Referee:
         twice = bool(rung) and max(rung) - min(rung) >= timedelta(minutes=10)
         return bool(reached or ended or (twice and written))
 
-    def is_waited_for(self, attempt: Row, kind: str) -> bool:
+    def is_waited_for(self, attempt: Row, kind: str, instant: datetime | None = None) -> bool:
         """A contact that began in the window may still be completed."""
         point = attempt["points"][kind]
         return any(
-            point["opens"] <= c["began"] <= point["due"] and self.now <= c["began"] + QUARTER
+            point["opens"] <= c["began"] <= point["due"] and (instant or self.now) <= c["began"] + QUARTER
             for c in attempt["contacts"]
             if c["outcome"] is None
         )
 
-    def due(self) -> set[tuple[int, int, str]]:
-        """Checkpoints whose verdict could be given now."""
+    def due(self, instant: datetime | None = None) -> set[tuple[int, int, str]]:
+        """Checkpoints whose verdict could be given at that instant, or now."""
+        at = instant or self.now
         return {
             (attempt["lead"], attempt["number"], kind)
             for attempt in self.world.attempts
             if attempt["ended"] is None
             for kind, point in attempt["points"].items()
-            if point["verdict"] is None and self.now > point["due"] and not self.is_waited_for(attempt, kind)
+            if point["verdict"] is None and at > point["due"] and not self.is_waited_for(attempt, kind, at)
         }
+
+    def violated_since(self, attempt: Row, kind: str) -> datetime:
+        """Right after the due time, or when a contact that began in the window was completed, or right after its
+        quarter of an hour (D12, D13)."""
+        point = attempt["points"][kind]
+        since = point["due"] + INSTANT
+        for contact in attempt["contacts"]:
+            if point["opens"] <= contact["began"] <= point["due"]:
+                since = max(since, contact["logged"] or contact["began"] + QUARTER + INSTANT)
+        return since
+
+    def settle(self, until: tuple[datetime, int] | None = None) -> None:
+        """Judge what could be judged by then, and act on the violations before, one after the other (D13)."""
+        for lead in sorted({key[0] for key in self.due(until[0] if until else None)}):
+            self.judge(lead)
+        while todo := [v for v in self.to_act_on() if until is None or v["since"] < until]:
+            self.act_on(todo[0])
 
     # --- who holds the leads
 
-    def walk(self, lead_month: str, ranking: int, below: int = 0) -> tuple[str | None, int | None, list[Any]]:
+    def walk(
+        self, lead_month: str, ranking: int, below: int = 0, because: Row | None = None
+    ) -> tuple[str | None, int | None, list[Any]]:
+        """`because`: the violation for which it is done; it looks at those before that one only (D13)."""
         skipped = []
         for place, partner in enumerate(self.world.rankings[ranking]["places"], start=1):
             if place > below:
-                why = self.obstacle(lead_month, partner)
+                why = self.obstacle(lead_month, partner, because)
                 if why is None:
                     return partner, place, skipped
                 skipped.append((partner, why))
         return None, None, skipped
 
-    def obstacle(self, lead_month: str, partner: str) -> str | None:
+    def obstacle(self, lead_month: str, partner: str, because: Row | None) -> str | None:
         if (lead_month, partner) in self.world.declined:
             return "declined"
         violated = any(
             v["partner"] == partner
             and not v["reversed"]
-            and lead_month in (month_of(v["at"]), self._month_of_tenure(v))
+            and (because is None or self.is_before(v, because))
+            and lead_month in (month_of(v["since"][0]), self._month_of_tenure(v))
             for v in self.world.violations
         )
         return self.cannot_hold(partner) or ("violated" if violated else None)
+
+    def is_before(self, violation: Row, other: Row) -> bool:
+        """At one instant it is the one that was acted on first."""
+        same = violation["since"][0] == other["since"][0]
+        return bool(violation["acted"] if same else violation["since"] < other["since"])
 
     def _month_of_tenure(self, violation: Row) -> str | None:
         tenure = self.attempt(*violation["key"][:2])["tenure"]
@@ -167,13 +208,13 @@ class Referee:
     def end_tenure(self, tenure: Row, why: str) -> None:
         tenure["ended"], tenure["why"] = self.now, why
 
-    def look_for_holder(self, month: str, ranking: int, below: int = 0) -> None:
-        partner, place, skipped = self.walk(month, ranking, below)
+    def look_for_holder(self, month: str, ranking: int, below: int = 0, because: Row | None = None) -> None:
+        partner, place, skipped = self.walk(month, ranking, below, because)
         self.world.walks.append({"month": month, "ranking": ranking, "holder": partner, "skipped": skipped})
         if partner is not None:
             self.start_tenure(partner, month, ranking, place)
 
-    def move_on(self, tenure: Row, why: str) -> None:
+    def move_on(self, tenure: Row, why: str, because: Row | None = None) -> None:
         held = [
             t["place"]
             for t in self.world.tenures
@@ -181,7 +222,7 @@ class Referee:
         ]
         below = tenure["place"] or max(held, default=0)
         self.end_tenure(tenure, why)
-        self.look_for_holder(tenure["month"], tenure["ranking"], below)
+        self.look_for_holder(tenure["month"], tenure["ranking"], below, because)
 
     def publish(self, month: str, places: list[str]) -> None:
         self.world.rankings.append({"month": month, "places": places})
@@ -192,10 +233,12 @@ class Referee:
         published = [i for i, ranking in enumerate(self.world.rankings) if ranking["month"] == month]
         if not published:
             refuse()
-        lead_month, ranking, tenure = shift(month, 1), published[-1], self.open_tenure()
+        lead_month, ranking = shift(month, 1), published[-1]
         known = any(walk["month"] == lead_month for walk in self.world.walks)
         if known and not switch:
             return
+        self.settle()
+        tenure = self.open_tenure()
         partner, place, _skipped = self.walk(lead_month, ranking)
         if tenure and tenure["month"] == lead_month and partner == tenure["partner"]:
             tenure |= {"ranking": ranking, "place": place}
@@ -208,26 +251,30 @@ class Referee:
         lead_month = shift(month, 1)
         if not self.first_month <= month <= self.last_month or month_of(self.now) > lead_month:
             refuse()
+        self.settle()
         self.world.declined.add((lead_month, partner))
         tenure = self.open_tenure()
         if tenure and tenure["partner"] == partner and tenure["month"] == lead_month:
             self.move_on(tenure, "declined")
 
     def suspend(self, partner: str) -> None:
+        self.settle()
         self.world.partners[partner]["suspended"] = True
         tenure = self.open_tenure()
         if tenure and tenure["partner"] == partner:
             self.move_on(tenure, "suspended")
 
     def resume(self, partner: str) -> None:
+        self.settle()
         self.world.partners[partner]["suspended"] = False
 
     def switch(self, partner: str) -> None:
+        if self.cannot_hold(partner) or self.is_over() or not self.world.walks:
+            refuse()
+        self.settle()
         tenure = self.open_tenure()
         if tenure and tenure["partner"] == partner:
             return
-        if self.cannot_hold(partner) or self.is_over() or not self.world.walks:
-            refuse()
         last = tenure or self.world.walks[-1]
         places = self.world.rankings[last["ranking"]]["places"]
         place = places.index(partner) + 1 if partner in places else None
@@ -277,7 +324,9 @@ class Referee:
             start = max(start, next_calls(self.world.tenures[attempt["tenure"]]["started"]))
         for kind, (opens, due) in WINDOWS.items():
             begin = self.now if kind == "1h" else start + opens
-            attempt["points"][kind] = {"opens": begin, "due": start + due, "verdict": None}
+            self.points += 1
+            point = {"opens": begin, "due": start + due, "verdict": None, "id": self.points}
+            attempt["points"][kind] = point
 
     def open_lead(self, lead: int, partner: str) -> None:
         attempt = self.open_attempt(lead)
@@ -286,9 +335,10 @@ class Referee:
         self.receive(attempt)
 
     def end_attempt(self, attempt: Row, why: str) -> None:
+        """What is stored may meet a checkpoint already; what is left open is void (D14)."""
         attempt["ended"], attempt["why"] = self.now, why
-        for point in attempt["points"].values():
-            point["verdict"] = point["verdict"] or "void"
+        for kind, point in attempt["points"].items():
+            point["verdict"] = point["verdict"] or ("met" if self.is_met(attempt, kind) else "void")
 
     def pause(self, lead: int, why: str) -> None:
         if attempt := self.open_attempt(lead):
@@ -334,7 +384,7 @@ class Referee:
                     point["verdict"] = "met"
                 elif not self.is_waited_for(attempt, kind):
                     point["verdict"] = "violated"
-                    self.violate(attempt, kind, "checkpoint")
+                    self.violate(attempt, kind, "checkpoint", self.violated_since(attempt, kind))
             violation = self.violation_of(attempt, kind)
             moves = kind == "1h" and point["verdict"] == "violated"
             if moves and violation and not violation["acted"] and not violation["reversed"]:
@@ -345,21 +395,25 @@ class Referee:
         if all(point["verdict"] for point in attempt["points"].values()):
             self.close(attempt["lead"])
 
-    def violate(self, attempt: Row, kind: str, source: str) -> None:
+    def violate(self, attempt: Row, kind: str, source: str, since: datetime) -> None:
         key = (attempt["lead"], attempt["number"], kind)
         row = {"key": key, "partner": attempt["partner"], "source": source, "at": self.now}
+        row["since"] = since, attempt["points"][kind]["id"]
         self.world.violations.append(row | {"acted": False, "reversed": False})
 
     def fall_back(self, violation: Row) -> None:
-        if violation["acted"]:
-            return
+        if not violation["acted"]:
+            self.settle(violation["since"])
+            self.act_on(violation)
+
+    def act_on(self, violation: Row) -> None:
         violation["acted"] = True
         if violation["reversed"]:
             return
         lead, number, kind = violation["key"]
         attempt, tenure = self.attempt(lead, number), self.open_tenure()
         if tenure and attempt["tenure"] == self.number_of(tenure):
-            self.move_on(tenure, "violated")
+            self.move_on(tenure, "violated", violation)
         if kind != "1h" or attempt["points"]["1h"]["verdict"] != "violated" or attempt["ended"]:
             return
         if len([a for a in self.attempts_of(lead) if a["origin"] != "assigned"]) >= 2:
@@ -372,18 +426,13 @@ class Referee:
         """What is overdue comes first, as if it had come in time; then the change, with what it causes (D12)."""
         acted = False
         while True:
-            before = deepcopy(self.world)
             self.judge(lead)
             if not (todo := self.to_act_on(lead)):
                 break
             for violation in todo:
                 self.fall_back(violation)
             acted = True
-        try:
-            result = change()
-        except Refusal:
-            self.world = before
-            raise
+        result = change()
         for violation in self.to_act_on(lead):
             self.fall_back(violation)
             acted = True
@@ -400,7 +449,15 @@ class Referee:
         return waits[0] if waits else None
 
     def new_contact(self) -> Row:
-        return {"began": self.now, "kind": None, "outcome": None, "items": [], "after_end": False}
+        empty = {"kind": None, "outcome": None, "items": [], "after_end": False}
+        return empty | {"began": self.now, "logged": None}
+
+    def is_complete(self, attempt: Row, contact: Row, outcome: str, items: list[str]) -> bool:
+        """Who reached the client ticks all of the list of the window in which the contact began (D12)."""
+        for kind, point in attempt["points"].items():
+            if point["opens"] <= contact["began"] <= point["due"]:
+                return outcome != "reached" or (FIRST_CALL if kind == "1h" else FOLLOW_UP) <= set(items)
+        return True
 
     def begin(self, lead: int, partner: str) -> None:
         def change() -> None:
@@ -409,9 +466,7 @@ class Referee:
                 refuse()
             self.receive(attempt)
             if self.begun(attempt) is None:
-                attempt["contacts"].append(
-                    {"began": self.now, "kind": None, "outcome": None, "items": [], "after_end": False}
-                )
+                attempt["contacts"].append(self.new_contact())
 
         self.settled(lead, change)
 
@@ -423,22 +478,21 @@ class Referee:
             if outcome in FINAL and "reached" not in items:
                 refuse()
             if attempt["ended"]:
-                contact = {"began": self.now, "kind": kind, "outcome": outcome, "items": items, "after_end": True}
-                attempt["contacts"].append(contact)
-                if outcome in ("do_not_call", "wrong_contact") and self.world.leads[lead]["state"] in (
-                    "in_work",
-                    "waiting",
-                ):
-                    self.pause(lead, outcome)
+                if self.world.partners[partner]["suspended"]:
+                    refuse()
+                said = {"kind": kind, "outcome": outcome, "items": items, "after_end": True, "logged": self.now}
+                attempt["contacts"].append(self.new_contact() | said)
+                if outcome in ("do_not_call", "wrong_contact"):
+                    self.world.warned.add((lead, partner))
                 return "after_end"
             self.receive(attempt)
             open_points = [key for key, point in attempt["points"].items() if point["verdict"] is None]
             before = {key for key in open_points if self.is_met(attempt, key)}
             contact = self.begun(attempt)
-            if contact is None:
+            if contact is None or not self.is_complete(attempt, contact, outcome, items):
                 contact = self.new_contact()
                 attempt["contacts"].append(contact)
-            contact |= {"kind": kind, "outcome": outcome, "items": items}
+            contact |= {"kind": kind, "outcome": outcome, "items": items, "logged": self.now}
             after = {key for key in open_points if self.is_met(attempt, key)}
             if outcome == "wrong_contact":
                 self.pause(lead, outcome)
@@ -463,23 +517,29 @@ class Referee:
             if self.violation_of(attempt, kind):
                 return
             point = attempt["points"][kind]
-            was_open, point["verdict"] = point["verdict"] is None, point["verdict"] or "violated"
-            self.violate(attempt, kind, "operator")
-            if was_open and kind != "1h":
+            was_open = point["verdict"] is None
+            if was_open:
+                point["verdict"] = "met" if self.is_met(attempt, kind) else "violated"
+            self.violate(attempt, kind, "operator", self.now)
+            if was_open and (kind, point["verdict"]) != ("1h", "violated"):
                 self.close_when_done(attempt)
 
         self.settled(lead, change)
 
     def reverse(self, violation: Row) -> None:
+        if violation["acted"] and not violation["reversed"]:
+            self.settle()
         violation["reversed"] = True
 
     def assign(self, lead: int, partner: str) -> None:
         def change() -> None:
             if self.world.leads[lead]["state"] == "attached" or self.cannot_hold(partner):
                 refuse()
-            former, tenure = self.open_attempt(lead), self.open_tenure()
+            former = self.open_attempt(lead)
             if former and former["partner"] == partner:
                 return
+            self.settle()
+            tenure = self.open_tenure()
             if former:
                 self.end_attempt(former, "assigned")
             of = self.number_of(tenure) if tenure and tenure["partner"] == partner else None

@@ -30,11 +30,18 @@ Sent = Annotated[ContactRequest, Depends(json_body(ContactRequest))]
 
 
 class Effect(BaseModel):
-    """What the contact did: it counted, is kept, or came after the lead had left the partner."""
+    """What the contact did: it counted, is kept, or came after the lead had left the partner.
+
+    `open_until` and `missing`: the checklist was incomplete, the call that was begun is still open until then (ISO
+    8601, UTC), and the next complete log completes it. `notice`: what else there is to know, in words.
+    """
 
     lead: int
     state: str
     effect: str
+    open_until: str | None = None
+    missing: list[str] | None = None
+    notice: str | None = None
 
 
 class Calling(BaseModel):
@@ -49,6 +56,7 @@ class Calling(BaseModel):
     "/contacts",
     summary="Log a contact",
     response_model=Effect,
+    response_model_exclude_none=True,
     openapi_extra=body_of(ContactRequest),
     responses=problems(401, 403, 404, 409, 413, 415, 422),
 )
@@ -68,7 +76,7 @@ def log(
     contact = ContactBody(**body.model_dump(exclude={"lead"}))
     request = keyed(caller, key, f"contacts {lead_id} {contact.digest()}")
     logged = log_contact(site.book_of(caller.actor), lead_id, contact, request=request)
-    return {"lead": lead_id, "state": logged.state.value, "effect": logged.effect.value}
+    return logged.as_json(site.book.programme.zone)
 
 
 @router.post(

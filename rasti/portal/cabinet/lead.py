@@ -47,6 +47,12 @@ def _number(lead_id: str) -> int:
     return int(lead_id)
 
 
+def _to_complete(shown: PartnersLead) -> Typed:
+    """An empty form; while a call is open whose log lacked something, with what was ticked there."""
+    last = shown.last_contact
+    return Typed(checklist=last.checklist) if shown.still_missing and last is not None else Typed()
+
+
 TheNumber = Annotated[int, Depends(_number)]
 
 
@@ -124,7 +130,7 @@ def _page(
         profile=profile_of(site.book, shown.attempt.partner_code),
         outcomes=OUTCOMES,
         kinds=list(ContactKind),
-        typed=typed or Typed(),
+        typed=typed or _to_complete(shown),
         error=error,
         said=said,
     )

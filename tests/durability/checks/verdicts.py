@@ -7,6 +7,8 @@ from tests.durability.checks import Finding
 from tests.durability.checks.hours import CallHours, duration
 from tests.durability.evidence import Evidence, Row, grouped
 
+_INSTANT = timedelta(microseconds=1)
+_CLOCK_STEPS = timedelta(minutes=2)
 ORDER = ("1h", "3d", "2w")
 _FINAL = {"refused", "bought", "do_not_call"}
 _FOLLOW_UP = {"reached", "asked_how_trial_goes", "asked_questions"}
@@ -25,11 +27,24 @@ def check_one_violation(evidence: Evidence) -> Finding:
         finding.expect(count == 1, f"checkpoint {checkpoint} has {count} violations")
     for violation, count in Counter(e["data"]["violation"] for e in evidence.events["violation.acted_on"]).items():
         finding.expect(count == 1, f"violation {violation} was acted on {count} times")
+    _check_order(evidence, finding)
     blamed = {evidence.attempts[row["attempt_id"]]["tenure_id"] for row in violations if row["acted_at"] is not None}
     for tenure in evidence.rows("tenure"):
         if tenure["end_reason"] == "violated":
             finding.expect(tenure["id"] in blamed, f"tenure {tenure['id']} ended by a violation that is not there")
     return finding
+
+
+def _check_order(evidence: Evidence, finding: Finding) -> None:
+    """They are acted on in the order of the instants at which they occurred (D13); clocks may have stepped a little."""
+    violations = {row["id"]: row for row in evidence.rows("violation")}
+    latest = None
+    for acted in evidence.events["violation.acted_on"]:
+        violation = violations[acted["data"]["violation"]]
+        occurred = violation["occurred_at"] or violation["recorded_at"]
+        late = latest is not None and occurred < latest - _CLOCK_STEPS
+        finding.expect(not late, f"violation {violation['id']} of {occurred} was acted on after one of {latest}")
+        latest = max(occurred, latest or occurred)
 
 
 def check_verdicts(evidence: Evidence) -> Finding:
@@ -58,6 +73,12 @@ def check_verdicts(evidence: Evidence) -> Finding:
             verdicts += point["verdict"] is not None
             wrong = _wrong(attempt, points, point, known, violations.get(point["id"]), rules)
             finding.expect(wrong is None, f"attempt {attempt['id']}, {point['kind']} {point['verdict']}: {wrong}")
+            violation = violations.get(point["id"])
+            if violation is not None and violation["occurred_at"] is not None:
+                by_hand = violation["source"] != "checkpoint"
+                since = violation["recorded_at"] if by_hand else _violated_since(point, known, rules)
+                stored = violation["occurred_at"]
+                finding.expect(stored == since, f"violation {violation['id']} occurred at {since}, not at {stored}")
     finding.figure = f"{verdicts} verdicts"
     return finding
 
@@ -94,22 +115,40 @@ def _wrong(
     met = point["kind"] in _credit(points, contacts, rules)
     waits_until = _waits_until(point, contacts, judged_at, duration(rules.get("completion", "15m")))
     overdue = judged_at > point["due_at"] and not (waits_until and judged_at <= waits_until)
-    by_hand = violation is not None and violation["source"] != "checkpoint"
     if verdict == "met":
+        at_end = attempt["ended_at"] is not None and judged_at >= attempt["ended_at"]  # D14
         ends = any(c["outcome"] in _FINAL and _inside(c, point) and "reached" in c["checklist"] for c in contacts)
         if not (met or ends):
             return "no contact meets it"
-        return None if overdue or ends or judged_at > point["due_at"] else f"judged at {judged_at}, before its time"
+        in_time = overdue or ends or at_end or judged_at > point["due_at"]
+        return None if in_time or _by_hand_then(violation, judged_at) else f"judged at {judged_at}, before its time"
     if verdict == "violated":
         if violation is None:
             return "no violation is recorded"
-        if by_hand and violation["recorded_at"] == judged_at:
+        if not met and _by_hand_then(violation, judged_at):
             return None
         return "a contact meets it" if met else None if overdue else f"judged at {judged_at}, before its time"
     if attempt["ended_at"] is None:
         return "void while its attempt is open"
+    if met:
+        return "void though a contact meets it"
     moved = any(p["kind"] == "1h" and p["verdict"] == "violated" for p in points)
     return None if not overdue or moved else "void though it was overdue"
+
+
+def _by_hand_then(violation: Row | None, judged_at: datetime) -> bool:
+    """Whether the verdict was given by a person's finding (D13)."""
+    return violation is not None and violation["source"] != "checkpoint" and violation["recorded_at"] == judged_at
+
+
+def _violated_since(point: Row, contacts: list[Row], rules: Row) -> datetime:
+    """The first instant at which a violation could be stated (D12, D13)."""
+    since = point["due_at"] + _INSTANT
+    for contact in contacts:
+        if _inside(contact, point):
+            over = contact["began_at"] + duration(rules.get("completion", "15m")) + _INSTANT
+            since = max(since, contact["logged_at"] or over)
+    return since
 
 
 def _waits_until(point: Row, contacts: list[Row], judged_at: datetime, completion: timedelta) -> datetime | None:
