@@ -98,7 +98,8 @@ def test_an_incomplete_contact_that_began_in_time_does_not_save_the_hour_D12(sep
 
     september.at("2019-09-03 11:05").contact(lead, "ALFA", checklist=["reached"])
 
-    assert september.settle().verdicts(lead, attempt=0)["1h"] == "violated"
+    assert september.at("2019-09-03 11:13").settle().verdicts(lead)["1h"] is None
+    assert september.at("2019-09-03 11:13:01").settle().verdicts(lead, attempt=0)["1h"] == "violated"
 
 
 def test_a_contact_counts_for_the_window_in_which_it_began_D12(september: Play) -> None:

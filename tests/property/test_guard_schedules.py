@@ -226,10 +226,10 @@ def _play(databases: SqliteDatabases | PostgresDatabases, programme: Programme, 
 def test_the_holder_does_not_depend_on_when_the_guard_ran(
     sqlite_databases: SqliteDatabases, programme: Programme
 ) -> None:
-    _play(sqlite_databases, programme, examples=30)
+    _play(sqlite_databases, programme, examples=20)
 
 
 @pytest.mark.timeout(1200)
 @pytest.mark.postgres
 def test_nor_does_it_on_postgres(postgres_databases: PostgresDatabases, programme: Programme) -> None:
-    _play(postgres_databases, programme, examples=6)
+    _play(postgres_databases, programme, examples=4)
