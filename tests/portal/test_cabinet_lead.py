@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import select
 
-from models import Attempt, Contact
+from models import Attempt, Client, Contact
 from rasti.ledger.book import Book
 from rasti.ledger.desk import assign_lead, close_lead
 from rasti.ledger.leads import receive_lead
@@ -318,7 +318,9 @@ def test_on_the_second_automatic_attempt_an_operator_decides(
 
 def test_what_clients_typed_is_no_markup(book: Book, partner: Partners) -> None:
     won_month(book)
-    lead = arrive(book, client={"name": "<b>x</b>", "email": "a?bcc=b@c.example"}, comment="<script>1</script>")
+    lead = arrive(book, client={"name": "<b>x</b>"}, comment="<script>1</script>")
+    with book.write() as tx:
+        tx.session.get_one(Client, lead).email = "a?bcc=b@c.example"  # an earlier version took it
     page = partner(WINNER).get(f"/leads/{lead}").text
     assert "<b>x</b>" not in page
     assert "<script>1" not in page
