@@ -270,7 +270,7 @@ class Programme(_Strict):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
-    @cached_property
+    @property  # not cached: a copy with other issuers would keep the cache
     def issuer_keys(self) -> dict[str, str]:
         """The issuers as they are compared, each as it is written first (D6)."""
         return {spelling_key(issuer): issuer for issuer in reversed(self.issuers)}
