@@ -77,15 +77,16 @@ def operator_reverses(world: World) -> None:
 
 
 def operator_detaches(world: World) -> None:
-    """Detaches a repeated request; of those in doubt, every second is kept first."""
-    attached = ask_first(world, select(Lead.id, Lead.doubted_at).where(col(Lead.attached_to).is_not(None)))
-    if not attached:
-        return
-    lead, doubted_at = world.random.choice(sorted(attached))
-    if doubted_at is not None and lead % 2:
-        at_the_desk(world, f"operator keeps lead {lead} attached", lambda b: keep_attached(b, lead, reason=WHY))
-    else:
-        at_the_desk(world, f"operator detaches lead {lead}", lambda b: detach_lead(b, lead, reason=WHY))
+    """The same client, says an operator about a request in doubt; and then that it was another one after all."""
+    attached = ask_first(world, select(Lead.id).where(col(Lead.attached_to).is_not(None)))
+    if attached:
+        lead = world.random.choice(sorted(attached))[0]
+
+        def decide(book: Any) -> None:
+            keep_attached(book, lead, reason=WHY)
+            detach_lead(book, lead, reason=WHY)
+
+        at_the_desk(world, f"operator detaches lead {lead}", decide)
 
 
 def operator_clears_quarantine(world: World) -> None:
