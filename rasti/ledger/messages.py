@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, text, update
 from sqlmodel import col
 
 from models import Message
@@ -58,6 +58,8 @@ _OURS = update(MESSAGES).where(
     MESSAGES.c.claimed_by == bindparam("claimant"),
     MESSAGES.c.claimed_until == bindparam("until"),
 )
+# The same for one that was tried in vain: `not_before` moves, when it was first due stays.
+_OURS_FAILED = _OURS.values(first_due_at=func.coalesce(MESSAGES.c.first_due_at, MESSAGES.c.not_before))
 
 
 @dataclass(frozen=True)
@@ -153,14 +155,16 @@ def retry(book: Book, claim: Claim, *, error: str, counts: bool = True) -> Messa
     delay = min(FIRST_DELAY * 2 ** min(claim.tries, 10), LONGEST_DELAY) if counts else FIRST_DELAY
     with book.write() as tx:
         values = {"not_before": tx.now + delay, "claimed_by": None, "claimed_until": None}
-        _change(tx, claim, values | {"tries": tries, "error": error})
+        _change(tx, claim, values | {"tries": tries, "error": error, "failed_at": tx.now})
     return MessageState.PENDING
 
 
 def give_up(book: Book, claim: Claim, *, error: str) -> bool:
     """The message cannot be delivered: operators see it among the dead ones."""
     with book.write() as tx:
-        done = _change(tx, claim, {"state": MessageState.DEAD, "error": error, "tries": claim.tries + 1})
+        done = _change(
+            tx, claim, {"state": MessageState.DEAD, "error": error, "tries": claim.tries + 1, "failed_at": tx.now}
+        )
         if done:
             _audit(tx, Event.MESSAGE_DEAD, claim)
         return done
@@ -187,7 +191,15 @@ def revive(book: Book, message_id: int) -> bool:
             update(Message)
             .where(col(Message.id) == message_id, col(Message.state) == MessageState.DEAD)
             .values(
-                state=MessageState.PENDING, tries=0, not_before=tx.now, claimed_by=None, claimed_until=None, error=None
+                state=MessageState.PENDING,
+                tries=0,
+                not_before=tx.now,
+                claimed_by=None,
+                claimed_until=None,
+                error=None,
+                first_due_at=None,
+                failed_at=None,
+                postponed=0,
             )
             .returning(col(Message.kind), col(Message.lead_id))
         ).one_or_none()
@@ -236,7 +248,8 @@ def _complete(tx: Tx, claim: Claim, external_id: str | None) -> bool:
 
 def _change(tx: Tx, claim: Claim, values: Mapping[str, object]) -> bool:
     """Only while the claim is ours: an expired one may have been taken, or the message voided with its attempt."""
-    result = tx.session.execute(_OURS, {"id_": claim.id, "claimant": claim.claimant, "until": claim.until, **values})
+    ours = _OURS_FAILED if "failed_at" in values else _OURS
+    result = tx.session.execute(ours, {"id_": claim.id, "claimant": claim.claimant, "until": claim.until, **values})
     return bool(result.rowcount == 1)  # type: ignore[attr-defined]
 
 

@@ -221,6 +221,9 @@ class MessageKind(StrEnum):
     RUN_FALLBACK = "run_fallback"
 
 
+ALERTS = frozenset(kind for kind in MessageKind if kind.startswith("alert_"))
+
+
 class Event(StrEnum):
     """Every event of the audit trail, named by its transition."""
 
