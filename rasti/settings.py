@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rasti.errors import BadInput
+from rasti.smtp_url import SmtpAddress
 
 _MAIL_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
 # Read by pydantic-settings of Prefect or by our own tests, not settings of the application.
@@ -110,7 +111,7 @@ def load_settings() -> Settings:
         if name.startswith("RASTI_") and name not in known | _NOT_OURS:
             raise BadInput("Unknown setting {name}: known are {known}.", name=name, known=", ".join(sorted(known)))
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = f"RASTI_{str(first['loc'][0]).upper()}"
@@ -121,6 +122,9 @@ def load_settings() -> Settings:
             why=first["msg"].removeprefix("Value error, "),
             value="…" if name.endswith(("_URL", "_KEY")) else first.get("input"),
         ) from error
+    if settings.smtp_url:
+        SmtpAddress.parse(settings.smtp_url)
+    return settings
 
 
 def _dotenv_names() -> set[str]:

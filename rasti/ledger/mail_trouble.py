@@ -40,13 +40,8 @@ def mail_trouble(book: Book) -> MailTrouble | None:
 
 def mail_trouble_within(tx: Tx) -> MailTrouble | None:
     """The same within a transaction."""
-    pending = [_MAIL, *is_late(tx)]
-    failing, server = tx.session.execute(
-        select(func.count().filter(_FAILED), func.count().filter(col(Message.postponed) > 0)).where(*pending)
-    ).one()
-    waiting = pending if server else [*pending, _FAILED]
-    nothing = (0, 0, None)
-    late, late_alerts, late_since = _count(tx, *waiting) if failing else nothing
+    waiting = _waiting(tx)
+    late, late_alerts, late_since = _count(tx, *waiting)
     dead, dead_alerts, dead_since = _count(tx, *is_dead())
     since = [instant for instant in (late_since, dead_since) if instant is not None]
     if not since:
@@ -56,10 +51,23 @@ def mail_trouble_within(tx: Tx) -> MailTrouble | None:
     return MailTrouble(late, dead, late_alerts + dead_alerts, min(*since, tx.now), reason)
 
 
+def first_due(message: Message) -> datetime:
+    """Since when a message should have gone out."""
+    return message.first_due_at or message.not_before
+
+
+def undelivered_alerts(tx: Tx) -> list[Message]:
+    """The alerts to operators that mail could not carry, the oldest first: they have to be said elsewhere."""
+    found = [
+        message for where in (_waiting(tx), is_dead()) for message in tx.all(select(Message).where(*where, _ALERT))
+    ]
+    return sorted(found, key=lambda message: message.id)
+
+
 def is_late(tx: Tx) -> list[ColumnElement[bool]]:
     """Conditions on a message: its time has come; also while it waits for its next try."""
     soon = col(Message.not_before) <= tx.now + LONGEST_DELAY
-    return [_is(MessageState.PENDING), soon, or_(col(Message.not_before) <= tx.now, _FAILED)]
+    return [is_state(MessageState.PENDING), soon, or_(col(Message.not_before) <= tx.now, _FAILED)]
 
 
 def is_dead() -> list[ColumnElement[bool]]:
@@ -71,10 +79,18 @@ def is_dead() -> list[ColumnElement[bool]]:
             and_(col(Attempt.received_at).is_not(None), col(Message.kind) != MessageKind.REMINDER),
         ),
     )
-    return [_MAIL, _is(MessageState.DEAD), ~settled]
+    return [_MAIL, is_state(MessageState.DEAD), ~settled]
 
 
-def _is(state: MessageState) -> ColumnElement[bool]:
+def _waiting(tx: Tx) -> list[ColumnElement[bool]]:
+    """Conditions on a mail: it was tried in vain; while the server takes none at all, any mail whose time has come."""
+    late = [_MAIL, *is_late(tx)]
+    postponed = tx.session.execute(select(Message.id).where(*late, col(Message.postponed) > 0).limit(1)).first()
+    return late if postponed else [*late, _FAILED]
+
+
+def is_state(state: MessageState) -> ColumnElement[bool]:
+    """Condition on a message."""
     # The word itself, not a parameter: only then does the database see that the index of this state will do.
     return col(Message.state) == bindparam(None, state, literal_execute=True)
 

@@ -269,4 +269,5 @@ class Event(StrEnum):
     MESSAGE_SENT = "message.sent"
     MESSAGE_DEAD = "message.dead"
     MESSAGE_REVIVED = "message.revived"
+    MESSAGE_HASTENED = "message.hastened"  # one that waited for its next try: an operator did not want to wait
     DATABASE_RESTORED = "database.restored"

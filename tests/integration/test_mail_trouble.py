@@ -6,6 +6,7 @@ from models import Message
 from rasti.ledger import messages
 from rasti.ledger.book import Book
 from rasti.ledger.mail_trouble import MailTrouble, mail_trouble
+from rasti.ledger.resending import resend
 from rasti.rules.kinds import MessageKind
 from tests.builders import arrive, won_month
 from tests.clock import MovableClock
@@ -47,7 +48,7 @@ def test_mail_that_was_given_up_is_counted_until_it_is_resent(book: Book, clock:
     messages.give_up(book, claim, error="552 at MAIL FROM")
     clock.advance(days=3)
     assert mail_trouble(book) == MailTrouble(0, 1, 1, due, "552 at MAIL FROM")
-    messages.revive(book, claim.id)
+    resend(book, [claim.id])
     assert mail_trouble(book) is None
 
 

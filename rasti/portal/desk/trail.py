@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from rasti.ledger.desk_trail import TrailQuery, Undelivered, audit_trail, undelivered
-from rasti.ledger.messages import revive
+from rasti.ledger.resending import resend
 from rasti.portal.desk.asking import Id, PageNumber, choice, day, number
 from rasti.portal.pages import page
 from rasti.portal.site import TheSite
@@ -74,5 +74,5 @@ def messages(
 @router.post("/desk/messages/{message_id}/revive", dependencies=[OurForm])
 def try_again(site: TheSite, visitor: TheOperator, message_id: Id) -> Response:
     """Try a dead message again."""
-    revived = revive(site.book_of(visitor.actor), message_id)
+    revived = resend(site.book_of(visitor.actor), [message_id])
     return RedirectResponse(f"/desk/messages?which=dead&said={'revived' if revived else 'same'}", status_code=303)

@@ -36,7 +36,6 @@ SIDE_EFFECTS = {
 
 HARMLESS = {
     "close": "gives a connection back",
-    "parse": "reads an address",
     "check": "asks",
     "is_up": "asks",
     "has_pool": "asks",

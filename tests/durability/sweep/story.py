@@ -20,10 +20,10 @@ from rasti.ledger.handover import hand_over_waiting, open_lead
 from rasti.ledger.heartbeats import beat
 from rasti.ledger.idempotency import KeyedRequest
 from rasti.ledger.leads import receive_lead
-from rasti.ledger.messages import revive
 from rasti.ledger.months import close_month, note_incomplete, resolve_quarantined
 from rasti.ledger.partners import accept_regulation, import_partners
 from rasti.ledger.rankings import publish, rank
+from rasti.ledger.resending import resend
 from rasti.ledger.tenures import activate, decline, resume, suspend, switch_holder
 from rasti.ledger.tokens import add_token
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
@@ -167,7 +167,7 @@ def dead_mail_is_revived(life: Life) -> None:
     with life.book.read() as tx:
         dead = tx.all(select(Message.id).where(col(Message.state) == MessageState.DEAD))
     for message in dead:
-        revive(life.book, message)
+        resend(life.book, [message])
     life.relay()
 
 
