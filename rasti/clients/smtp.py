@@ -168,6 +168,15 @@ class SmtpServer:
         )
 
 
+def try_out(address: SmtpAddress, mail: EmailMessage) -> None:
+    """Send one mail over a connection of its own. Raises what stands at the top of this file."""
+    server = SmtpServer(address)
+    try:
+        server.send(mail)
+    finally:
+        server.close()
+
+
 class _Connection(smtplib.SMTP):
     """A server that says how much it takes is not sent more: some would read it all before they refuse."""
 

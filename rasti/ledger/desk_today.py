@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from models import Checkpoint, Lead, Message, Partner, QuarantinedRow, Ranking, Tenure, Violation
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.desk_months import MonthState, month_states_within
+from rasti.ledger.mail_trouble import FIRST_DUE, MailTrouble, is_late, mail_trouble_within, undelivered_alerts
 from rasti.ledger.restored import Restored, last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.rules.kinds import LeadState, MessageState, PauseReason
@@ -43,13 +44,15 @@ class Today:
     due_soon: int
     overdue: int
     violated: int  # in the last days
-    late: int  # messages whose time has come
-    oldest_late: datetime | None
+    late: int  # messages whose time has come, also while they wait for their next try
+    oldest_late: datetime | None  # when it was first due
     dead: int
     oldest_dead: datetime | None  # when it was written
     last_month: MonthState | None  # the newest that has ended
     quarantined: int
     restored: Restored | None  # in the last days: what happened between backup and restore is missing
+    trouble: MailTrouble | None  # mail that cannot be delivered
+    alerts: list[Message]  # alerts that mail could not carry, the oldest first
 
 
 def today(book: Book) -> Today:
@@ -59,8 +62,7 @@ def today(book: Book) -> Today:
         leads: dict[LeadState, int] = dict.fromkeys(LeadState, 0)
         leads |= _counts(tx, select(col(Lead.state), func.count()).group_by(col(Lead.state)))
         paused = select(col(Lead.pause_reason), func.count()).where(col(Lead.state) == LeadState.PAUSED)
-        pending = col(Message.state) == MessageState.PENDING
-        late, oldest_late = _count_and_oldest(tx, col(Message.not_before), pending, col(Message.not_before) <= tx.now)
+        late, oldest_late = _count_and_oldest(tx, FIRST_DUE, *is_late(tx))
         dead, oldest_dead = _count_and_oldest(tx, col(Message.created_at), col(Message.state) == MessageState.DEAD)
         months = month_states_within(tx, newest=1)
         return Today(
@@ -78,6 +80,8 @@ def today(book: Book) -> Today:
             last_month=months[0] if months else None,
             quarantined=_count(tx, select(func.count()).where(col(QuarantinedRow.resolved_at).is_(None))),
             restored=last_restore_within(tx),
+            trouble=mail_trouble_within(tx),
+            alerts=undelivered_alerts(tx),
         )
 
 

@@ -207,11 +207,11 @@ def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim, *, has
         post.send(mail)
         book.reach("mail.after_send")
     except (Unavailable, Rejected, Delayed) as error:
-        fate = messages.fail(book, claim, _fault(error), error=_reason(error))
+        fate = messages.fail(book, claim, _fault(error), error=reason_of(error))
         event = "message.postponed" if fate.server else _FAILED[fate.state]
         dead = fate.state is MessageState.DEAD
         _note(event, claim, level=logging.ERROR if dead else logging.WARNING, why=error, state=fate.state)
-        return _reason(error) if fate.server else False
+        return reason_of(error) if fate.server else False
     done = messages.complete(book, claim, external_id=mail["Message-ID"], hasten=hasten)
     # Not done: it took longer than the claim, and another relay has sent it, or will, with the same Message-ID.
     _note("message.sent" if done else "message.sent_late", claim)
@@ -233,7 +233,7 @@ def _fault(error: RastiError) -> Fault:
     return next(fault for kind, fault in _FAULTS.items() if isinstance(error, kind))
 
 
-def _reason(error: RastiError) -> str:
+def reason_of(error: RastiError) -> str:
     """What an error of a postman says, in short: what operators read of the message."""
     return str(error.values.get("why") or error.values.get("answer") or error)
 

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from rasti.ledger.desk_trail import TrailQuery, Undelivered, audit_trail, undelivered
-from rasti.ledger.resending import resend
-from rasti.portal.desk.asking import Id, PageNumber, choice, day, number
+from rasti.ledger.mail_trouble import mail_trouble
+from rasti.ledger.resending import parse_kind, resend
+from rasti.portal.desk.asking import Id, Line, PageNumber, choice, day, number
 from rasti.portal.pages import page
 from rasti.portal.site import TheSite
 from rasti.portal.visitor import OperatorsOnly, OurForm, TheOperator
-from rasti.rules.kinds import Channel, Event
+from rasti.rules.kinds import Channel, Event, MessageKind
 
 router = APIRouter(dependencies=[OperatorsOnly])
 
@@ -68,11 +69,23 @@ def messages(
         which=wanted,
         channel=choice(Channel, channel),
         said=said,
+        trouble=mail_trouble(site.book),
+        kinds=[kind for kind in MessageKind if not kind.startswith("run_")],
     )
 
 
+@router.post("/desk/messages/resend", dependencies=[OurForm])
+def send_again(site: TheSite, visitor: TheOperator, kind: Line = "", which: Line = "") -> Response:
+    """Send all mail again that waits or was given up, or all of a kind."""
+    wanted = parse_kind(kind) if kind else None
+    again = resend(site.book_of(visitor.actor), kind=wanted)
+    back = choice(Undelivered, which) or Undelivered.DEAD
+    return RedirectResponse(f"/desk/messages?which={back}&said={'resent' if again else 'nothing'}", status_code=303)
+
+
 @router.post("/desk/messages/{message_id}/revive", dependencies=[OurForm])
-def try_again(site: TheSite, visitor: TheOperator, message_id: Id) -> Response:
-    """Try a dead message again."""
+def try_again(site: TheSite, visitor: TheOperator, message_id: Id, which: Line = "") -> Response:
+    """Try a message again that was given up, or waits for its next try."""
     revived = resend(site.book_of(visitor.actor), [message_id])
-    return RedirectResponse(f"/desk/messages?which=dead&said={'revived' if revived else 'same'}", status_code=303)
+    back = choice(Undelivered, which) or Undelivered.DEAD
+    return RedirectResponse(f"/desk/messages?which={back}&said={'revived' if revived else 'same'}", status_code=303)
