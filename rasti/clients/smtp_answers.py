@@ -109,6 +109,7 @@ _ADVICE = (
         r"no answer in time|connection lost|.*unreachable",
         marked("The server cannot be reached: look at the network, a firewall, and the server."),
     ),
+    (r"552|523|5\d\d 5\.3\.4|5\d\d 5\.2\.3", marked("The mail is larger than the server takes: raise its limit, then send again.")),
     (
         r"5\d\d.* MAIL FROM",
         marked("The server does not take the sender: is RASTI_MAIL_FROM an address that it may send for?"),
@@ -121,7 +122,6 @@ _ADVICE = (
         r"5\d\d 5\.1\.|5\d\d 5\.2\.",
         marked("The recipient's address or mailbox is refused: correct the address, then send again."),
     ),
-    (r"552|523|.*larger than", marked("The mail is larger than the server takes: raise its limit, then send again.")),
     (r"4\d\d", marked("The server puts it off: it is tried again; if it stays so, read the server's log.")),
     (r"5\d\d", marked("The server refuses: read its log, then send again.")),
 )
