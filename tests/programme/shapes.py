@@ -17,6 +17,9 @@ def _keys(value: Any, expected: set[str], where: str) -> None:
     assert set(value) == expected, f"keys of {where}: {sorted(value)}, documented: {sorted(expected)}"
 
 
+_MESSAGES = {"pending", "failing", "dead", "oldest_due", "reason", "alerts"}
+
+
 def _each(values: Any, expected: set[str], where: str) -> None:
     assert isinstance(values, list), f"{where} is not a list: {values!r}"
     for value in values:
@@ -35,7 +38,7 @@ def _rank(value: Any) -> None:
 def _status(value: Any) -> None:
     _keys(value, {"holder", "tenure", "leads", "overdue", "messages"}, "status")
     _keys(value["leads"], _LEADS, "status.leads")
-    _keys(value["messages"], {"pending", "dead"}, "status.messages")
+    _keys(value["messages"], _MESSAGES, "status.messages")
     if value["tenure"] is not None:
         _keys(value["tenure"], _TENURE, "status.tenure")
         assert value["tenure"]["partner"] == value["holder"]
