@@ -109,7 +109,10 @@ _ADVICE = (
         r"no answer in time|connection lost|.*unreachable",
         marked("The server cannot be reached: look at the network, a firewall, and the server."),
     ),
-    (r"552|523|5\d\d 5\.3\.4|5\d\d 5\.2\.3", marked("The mail is larger than the server takes: raise its limit, then send again.")),
+    (
+        r"552|523|5\d\d 5\.3\.4|5\d\d 5\.2\.3",
+        marked("The mail is larger than the server takes: raise its limit, then send again."),
+    ),
     (
         r"5\d\d.* MAIL FROM",
         marked("The server does not take the sender: is RASTI_MAIL_FROM an address that it may send for?"),

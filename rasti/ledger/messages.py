@@ -28,7 +28,6 @@ from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
 
 LEASE = timedelta(seconds=60)
 FIRST_DELAY = timedelta(seconds=10)
-LONGEST_PROBE = timedelta(minutes=1)  # between two tries of a mail while the server takes none
 MOST_TRIES = 25  # with these delays about five hours
 
 # Mail that has waited for so long gets its turn: a third of a batch, however many lead mails are due (a welcome has to
@@ -92,32 +91,35 @@ def claim(
     only: Collection[int] | None = None,
     limit: int = 10,
     lease: timedelta = LEASE,
+    probe: bool = False,
 ) -> list[Claim]:
     """Take up to `limit` messages that are due, the most urgent first; two claimants never get the same one.
 
-    A full batch keeps a third of its places for the less urgent ones that have waited long.
+    A full batch keeps a third of its places for the less urgent ones that have waited long. `probe`: one, to try
+    whether the mail server takes mail again.
     """
     if only is not None and not only:
         return []
     with book.write() as tx:
-        due = _due(tx.now, channel)
+        free = _free(tx.now, channel)
         if only is not None:
-            due = and_(due, col(Message.id).in_(only))
+            free = and_(free, col(Message.id).in_(only))
+        due = and_(free, col(Message.not_before) <= tx.now)
         # One class after the other, each in the order of an index: sorting all that is due cost more with every message
         # that waited, and a backlog grew by that alone.
-        messages: list[Message] = []
-        for urgent in _URGENCY:
+        messages: list[Message] = _next_probe(tx, free, due) if probe else []
+        for urgent in () if probe else _URGENCY:
             if len(messages) < limit:
                 order = _LATEST_FIRST.get(channel, ())
                 messages += _first(tx, and_(due, urgent), *order, limit=limit - len(messages))
-        if len(messages) == limit and messages[-1].kind is MessageKind.LEAD:
+        if not probe and len(messages) == limit and messages[-1].kind is MessageKind.LEAD:
             waited = and_(due, col(Message.kind) != MessageKind.LEAD, col(Message.not_before) <= tx.now - PATIENCE)
             patient = _first(tx, waited, limit=limit // 3)
             messages[limit - len(patient) :] = patient
         until = tx.now + lease
         tx.session.execute(
             update(Message)
-            .where(col(Message.id).in_([message.id for message in messages]), due)
+            .where(col(Message.id).in_([message.id for message in messages]), free)
             .values(claimed_by=claimant, claimed_until=until)
             .execution_options(synchronize_session=False)
         )
@@ -265,11 +267,27 @@ def _first(tx: Tx, condition: ColumnElement[bool], *order: ColumnElement[Any], l
     return tx.all(found.with_for_update(skip_locked=True))
 
 
+def _next_probe(tx: Tx, free: ColumnElement[bool], due: ColumnElement[bool]) -> list[Message]:
+    """One that has not been put off yet, the most urgent; else the one that has been for longest, due or not.
+
+    So mail that is refused for itself, however urgent, does not try again and again in place of mail that would go out.
+    """
+    untried = [and_(due, urgent, col(Message.postponed) == 0) for urgent in _URGENCY]
+    tried = and_(free, col(Message.not_before) <= tx.now + LONGEST_DELAY, col(Message.postponed) > 0)
+    for condition in (*untried, tried):
+        if found := _first(tx, condition, limit=1):
+            return found
+    return []
+
+
 def _due(now: datetime, channel: Channel) -> ColumnElement[bool]:
+    return and_(_free(now, channel), col(Message.not_before) <= now)
+
+
+def _free(now: datetime, channel: Channel) -> ColumnElement[bool]:
     return and_(
         col(Message.channel) == channel,
         col(Message.state) == MessageState.PENDING,
-        col(Message.not_before) <= now,
         or_(col(Message.claimed_until).is_(None), col(Message.claimed_until) <= now),
         _KNOWN,
     )
@@ -302,7 +320,7 @@ def _postponed(now: datetime) -> ColumnElement[bool]:
 
 
 def _postpone(tx: Tx, claim: Claim, error: str) -> None:
-    delay = min(FIRST_DELAY * 2 ** min(claim.postponed, 10), LONGEST_PROBE)
+    delay = min(FIRST_DELAY * 2 ** min(claim.postponed, 10), LONGEST_DELAY)
     values = {"not_before": tx.now + delay, "postponed": claim.postponed + 1, "error": error, "failed_at": tx.now}
     _change(tx, claim, values | _FREE)
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from sqlalchemy import union_all
 from sqlmodel import col, select
 
 from models import Attempt, Message, Tenure
@@ -66,22 +67,22 @@ def _wanted(tx: Tx) -> list[tuple[Attempt, int]]:
     """The attempts to alert of again, and for the how manyth time."""
     # A lead's mail that went out is its reception: so only what waits or is dead needs to be looked at, and both have
     # an index.
-    unsent = [col(Message.channel) == Channel.MAIL, col(Message.kind) == MessageKind.LEAD]
-    attempts = [
-        attempt
-        for state in ([is_state(MessageState.DEAD)], is_late(tx))
-        for attempt in tx.all(
-            select(Attempt)
-            .join(Message, col(Message.attempt_id) == col(Attempt.id))
-            .where(
-                *state,
-                *unsent,
-                col(Attempt.ended_at).is_(None),
-                col(Attempt.received_at).is_(None),
-                col(Attempt.started_at) <= tx.now - AGAIN_AFTER,
+    unsent = union_all(
+        *(
+            select(col(Message.attempt_id)).where(
+                *state, col(Message.channel) == Channel.MAIL, col(Message.kind) == MessageKind.LEAD
             )
+            for state in ([is_state(MessageState.DEAD)], is_late(tx))
         )
-    ]
+    )
+    attempts = tx.all(
+        select(Attempt).where(
+            col(Attempt.id).in_(unsent),
+            col(Attempt.ended_at).is_(None),
+            col(Attempt.received_at).is_(None),
+            col(Attempt.started_at) <= tx.now - AGAIN_AFTER,
+        )
+    )
     if not attempts:
         return []
     alerts = tx.session.execute(

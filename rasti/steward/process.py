@@ -109,12 +109,7 @@ def _relay(book: Book, settings: Settings, stop: threading.Event) -> None:
     pulse, outage = Pulse(book, "relay"), Outage()
     try:
         while not stop.is_set():
-            # While the server takes no mail, one mail tries whether it does again.
-            some, helpers = (1, []) if outage.pause else (100_000, postmen[1:])
-            tried_again = bool(outage.pause)
-            outage.note(deliver_round(book, settings, postman=postmen[0], helpers=helpers, limit=some, stop=stop))
-            if tried_again and not outage.pause:
-                continue  # it does: everything that waits goes out at once
+            outage.note(deliver_round(book, settings, postman=postmen[0], helpers=postmen[1:], stop=stop))
             outage.tell(lambda: mail_trouble(book))
             if outage.is_idle():
                 for postman in postmen:

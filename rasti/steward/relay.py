@@ -99,7 +99,7 @@ def deliver_round(
     trouble = None
     try:
         # Asking first takes no lock: most rounds find nothing.
-        while limit > 0 and (outlook := messages.outlook(own)).due:
+        while limit > 0 and ((outlook := messages.outlook(own)).due or outlook.postponed):
             found = _Round(own, settings, only, limit, stop, hasten=outlook.postponed)
             if not found.left:
                 break
@@ -177,8 +177,9 @@ class _Round:
 
     def _claim(self) -> None:
         wanted = None if self._only is None else {*self._only, *self._book.written}
-        size = min(BATCH, self.limit)
-        self.left.extend(messages.claim(self._book, self._claimant, only=wanted, limit=size))
+        # While the server takes no mail, one tries whether it does again.
+        size = 1 if self._hasten else min(BATCH, self.limit)
+        self.left.extend(messages.claim(self._book, self._claimant, only=wanted, limit=size, probe=self._hasten))
         self.limit -= len(self.left)
         self._more = len(self.left) == BATCH and self.limit > 0
 
