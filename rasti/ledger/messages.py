@@ -309,11 +309,10 @@ def _complete(tx: Tx, claim: Claim, external_id: str | None) -> bool:
 
 
 def _postponed(now: datetime) -> ColumnElement[bool]:
-    """Mail that waits because the server took none; found by its index, for it waits for minutes at most."""
+    """Mail that waits because the server took none, due or not; by its index, for it waits for minutes at most."""
     return and_(
         col(Message.channel) == Channel.MAIL,
         col(Message.state) == MessageState.PENDING,
-        col(Message.not_before) > now,
         col(Message.not_before) <= now + LONGEST_DELAY,
         col(Message.postponed) > 0,
     )
