@@ -56,7 +56,12 @@ class Message(SQLModel, table=True):
     state: MessageState = Field(default=MessageState.PENDING, sa_type=Word(MessageState))
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claimed_by: str | None = None
-    tries: int = 0
+    tries: int = 0  # those that count: when there were too many, it is given up
+    # `not_before` moves with every retry: since when it should have gone out, when it was last tried in vain, and how
+    # often it was put off because the server takes no mail at all. Empty until something goes wrong.
+    first_due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    failed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    postponed: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     external_id: str | None = None  # Message-ID, or the flow run's id
     error: str | None = None  # the last one, without addresses

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rasti.errors import BadInput
 from rasti.mail_folder import ImapAddress, MaildirAddress, parse_mail_folder
 from rasti.rules.addresses import read_address, read_sender
+from rasti.smtp_url import SmtpAddress
 
 # Read by pydantic-settings of Prefect or by our own tests, not settings of the application.
 _NOT_OURS = {"RASTI_TEST_POSTGRES_URL", "RASTI_TEST_PICTURES"}
@@ -135,7 +136,7 @@ def load_settings() -> Settings:
         if name.startswith("RASTI_") and name not in known | _NOT_OURS:
             raise BadInput("Unknown setting {name}: known are {known}.", name=name, known=", ".join(sorted(known)))
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = f"RASTI_{str(first['loc'][0]).upper()}"
@@ -146,6 +147,9 @@ def load_settings() -> Settings:
             why=first["msg"].removeprefix("Value error, "),
             value="…" if name.endswith(("_URL", "_KEY", "_BOUNCES")) else first.get("input"),
         ) from error
+    if settings.smtp_url:
+        SmtpAddress.parse(settings.smtp_url)
+    return settings
 
 
 def _dotenv_names() -> set[str]:

@@ -19,7 +19,7 @@ from rasti.cli.context import (
     ledger,
     local_time,
 )
-from rasti.errors import BadInput, NotFound
+from rasti.errors import BadInput, NotFound, Refused
 from rasti.i18n import _
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help=_("A JSON file; - reads standard input."))]
@@ -127,11 +127,25 @@ def _draw_lead(console: Any, view: dict[str, Any], zone: tzinfo) -> None:
 
 
 def assign(
-    ctx: typer.Context, id: LeadArgument, partner: PartnerArgument, reason: ReasonOption, json: JsonOption = False
+    ctx: typer.Context,
+    id: LeadArgument,
+    reason: ReasonOption,
+    partner: Annotated[
+        str | None, typer.Argument(metavar="PARTNER", help=_("The partner's code; none: say who would be next."))
+    ] = None,
+    json: JsonOption = False,
 ) -> None:
     from rasti.ledger.desk import assign_lead
+    from rasti.ledger.unreceived import next_partner
 
     with ledger(ctx) as book:
+        if partner is None:
+            following = next_partner(book, id)
+            if following is None:
+                raise Refused("Name the partner who gets lead {id}.", id=id)
+            raise Refused(
+                "Lead {id} has not been received. Next would be {partner}: name a partner.", id=id, partner=following
+            )
         assigned = assign_lead(book, id, partner, reason=reason)
     text = _("Lead {lead} is assigned to {partner}.") if assigned else _("Lead {lead} is with {partner} already.")
     result = {"lead": id, "partner": partner, "assigned": assigned}

@@ -12,7 +12,9 @@ from rasti.cli.context import Options, parse_instant
 from rasti.errors import RastiError
 from rasti.i18n import _
 
-_MODULES = ("billing", "doubts", "tenures", "leads", "steward", "portal", "tokens", "up", "database", "backup")
+_MODULES = (
+    *("billing", "doubts", "tenures", "leads", "messages", "steward", "portal", "tokens", "up", "database", "backup"),
+)
 
 
 def build() -> typer.Typer:
@@ -32,6 +34,8 @@ def build() -> typer.Typer:
         "lead": typer.Typer(no_args_is_help=True, help=_("Leads and their attempts.")),
         "violation": typer.Typer(no_args_is_help=True, help=_("Violations of the regulation.")),
         "tenure": typer.Typer(no_args_is_help=True, help=_("Who holds the leads.")),
+        "messages": typer.Typer(no_args_is_help=True, help=_("Mail that could not be delivered.")),
+        "mail": typer.Typer(no_args_is_help=True, help=_("The mail server.")),
         "operator": typer.Typer(no_args_is_help=True, help=_("Who works at the operators' desk.")),
         "token": typer.Typer(no_args_is_help=True, help=_("Tokens of the HTTP API.")),
         "db": typer.Typer(no_args_is_help=True, help=_("The database.")),

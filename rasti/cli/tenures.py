@@ -1,5 +1,6 @@
 """Who holds the leads: activate, decline, tenure switch, partners suspend and resume, status."""
 
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -147,9 +148,32 @@ def status(ctx: typer.Context, json: JsonOption = False) -> None:
         rows += [
             (_("overdue checkpoints"), view["overdue"]),
             (_("undelivered messages"), view["messages"]["pending"]),
+            (_("of these tried in vain"), view["messages"]["failing"]),
             (_("messages given up"), view["messages"]["dead"]),
             (_("messages that came back"), view["messages"]["bounced"]),
         ]
         draw_table(console, "", [_("Leads"), _("Number")], rows)
+        _draw_mail(console, view["messages"], book.programme.zone)
 
     emit(json, view, draw)
+
+
+def _draw_mail(console: Any, mail: dict[str, Any], zone: tzinfo) -> None:
+    """What is wrong with the mail, and what its alerts would have said."""
+    if mail["reason"] is None:
+        return
+    from rasti.clients.smtp_answers import advice_on
+
+    if mail["failing"]:
+        text = _("Mail cannot be delivered since {since}: {reason}.")
+        console.print(text.format(since=local_time(mail["oldest_due"], zone), reason=mail["reason"]), markup=False)
+    else:
+        console.print(_("Mail was given up: {reason}.").format(reason=mail["reason"]), markup=False)
+    advice = advice_on(mail["reason"])
+    if advice:
+        console.print(_(advice))
+    for alert in mail["alerts"]:
+        about = _("lead {lead}").format(lead=alert["lead"]) if alert["lead"] else ""
+        text = _("Not delivered to the operators: message {message}, {kind} {about}")
+        console.print(text.format(about=about, **alert).rstrip(), markup=False)
+    console.print(_("See `rasti messages list`; send them again with `rasti messages resend`."), markup=False)

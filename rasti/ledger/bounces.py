@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from models import Message
 from rasti.ledger.book import Book
 from rasti.rules.bodies import utc
-from rasti.rules.kinds import TO_OPERATORS, Event, MessageKind, MessageState
+from rasti.rules.kinds import ALERTS, Event, MessageKind, MessageState
 
 _OUR_ID = re.compile(r"<rasti\.([0-9]{1,18})\.[0-9a-f]{24}@[^<>\s]+>")
 
@@ -51,7 +51,7 @@ def record_bounce(book: Book, message_id: str, status: str) -> BounceEffect:
         about = {"message": message.id, "kind": message.kind.value, "bounce": status}
         partner = message.partner_code
         tx.audit(Event.MESSAGE_BOUNCED, lead_id=message.lead_id, partner_code=partner, **about)
-        if message.kind not in TO_OPERATORS:
+        if message.kind not in ALERTS:
             # Once each time it was sent: when it was sent again, and came back again, that is news.
             key = f"{message.id}:{utc(message.sent_at)}"
             tx.send(MessageKind.ALERT_BOUNCED, key, lead_id=message.lead_id, partner=partner, **about)

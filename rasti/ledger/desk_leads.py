@@ -14,7 +14,8 @@ from rasti.ledger.desk_today import SOON, is_undecided
 from rasti.ledger.leads import get_lead
 from rasti.ledger.partner_lead import cautions_of
 from rasti.ledger.repeats import Repeat, repeats_of
-from rasti.rules.kinds import CheckpointKind, LeadState, PauseReason
+from rasti.ledger.unreceived import next_partner_within
+from rasti.rules.kinds import CheckpointKind, LeadState, MessageKind, PauseReason
 
 PAGE = 50
 _LARGEST_ID = 2**63 - 1
@@ -82,6 +83,8 @@ class LeadFile:
     cautions: list[tuple[str, Contact]]  # what former holders (codes) logged about the client afterwards (D15)
     messages: list[Message]
     events: list[AuditEvent]  # the newest first
+    unreceived: Message | None = None  # the mail that has not brought it to its partner, though it was tried
+    next_partner: str | None = None  # who would get it instead
 
 
 def find_leads(book: Book, query: LeadQuery) -> LeadPage:
@@ -166,6 +169,7 @@ def lead_file(book: Book, lead_id: int) -> LeadFile:
         lead = get_lead(tx, lead_id)
         attempts = tx.all(select(Attempt).where(col(Attempt.lead_id) == lead_id).order_by(col(Attempt.number).desc()))
         partners = {attempt.id: attempt.partner_code for attempt in attempts}
+        unreceived = _unreceived(tx, attempts[0]) if attempts else None
         return LeadFile(
             lead=lead,
             client=tx.session.get_one(Client, lead_id),
@@ -180,7 +184,17 @@ def lead_file(book: Book, lead_id: int) -> LeadFile:
                 .order_by(col(AuditEvent.id).desc())
                 .limit(_EVENTS)
             ),
+            unreceived=unreceived,
+            next_partner=next_partner_within(tx, lead_id) if unreceived else None,
         )
+
+
+def _unreceived(tx: Tx, attempt: Attempt) -> Message | None:
+    """The mail of an open attempt without a reception, if it was tried in vain."""
+    if attempt.ended_at is not None or attempt.received_at is not None:
+        return None
+    mail = select(Message).where(col(Message.attempt_id) == attempt.id, col(Message.kind) == MessageKind.LEAD)
+    return tx.session.execute(mail.where(col(Message.error).is_not(None))).scalar_one_or_none()
 
 
 def _attempt_file(tx: Tx, attempt: Attempt) -> AttemptFile:

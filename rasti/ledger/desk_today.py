@@ -12,6 +12,7 @@ from models import Checkpoint, Client, Lead, Message, Partner, QuarantinedRow, R
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.desk_months import MonthState, month_states_within
 from rasti.ledger.doubles import count_doubles
+from rasti.ledger.mail_trouble import FIRST_DUE, MailTrouble, is_late, mail_trouble_within, undelivered_alerts
 from rasti.ledger.ranking_facts import changed_since_published
 from rasti.ledger.restored import Restored, last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
@@ -59,8 +60,8 @@ class Today:
     due_soon: int
     overdue: int
     violated: int  # in the last days
-    late: int  # messages whose time has come
-    oldest_late: datetime | None
+    late: int  # messages whose time has come, also while they wait for their next try
+    oldest_late: datetime | None  # when it was first due
     dead: int
     oldest_dead: datetime | None  # when it was written
     bounced: int  # came back, and not sent again since
@@ -69,6 +70,8 @@ class Today:
     doubles: int  # invoices that are probably there twice
     changed_since_published: list[Month]
     restored: Restored | None  # in the last days: what happened between backup and restore is missing
+    trouble: MailTrouble | None  # mail that cannot be delivered
+    alerts: list[Message]  # alerts that mail could not carry, the oldest first
 
 
 def today(book: Book) -> Today:
@@ -78,8 +81,7 @@ def today(book: Book) -> Today:
         leads: dict[LeadState, int] = dict.fromkeys(LeadState, 0)
         leads |= _counts(tx, select(col(Lead.state), func.count()).group_by(col(Lead.state)))
         paused = select(col(Lead.pause_reason), func.count()).where(col(Lead.state) == LeadState.PAUSED)
-        pending = col(Message.state) == MessageState.PENDING
-        late, oldest_late = _count_and_oldest(tx, col(Message.not_before), pending, col(Message.not_before) <= tx.now)
+        late, oldest_late = _count_and_oldest(tx, FIRST_DUE, *is_late(tx))
         dead, oldest_dead = _count_and_oldest(tx, col(Message.created_at), col(Message.state) == MessageState.DEAD)
         months = month_states_within(tx, newest=1)
         return Today(
@@ -101,6 +103,8 @@ def today(book: Book) -> Today:
             doubles=count_doubles(tx),
             changed_since_published=changed_since_published(tx),
             restored=last_restore_within(tx),
+            trouble=mail_trouble_within(tx),
+            alerts=undelivered_alerts(tx),
         )
 
 

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from models import AuditEvent, Message
 from rasti.ledger.book import Book
+from rasti.ledger.mail_trouble import FIRST_DUE, is_late
 from rasti.rules.kinds import Channel, Event, MessageState
 
 PAGE = 50
@@ -62,7 +63,7 @@ def audit_trail(book: Book, query: TrailQuery) -> Trail:
 class Undelivered(StrEnum):
     """Which messages are looked for."""
 
-    LATE = "late"  # their time has come
+    LATE = "late"  # their time has come, also while they wait for their next try
     DEAD = "dead"  # given up
     BOUNCED = "bounced"  # came back, and not sent again since
 
@@ -81,7 +82,7 @@ def undelivered(book: Book, which: Undelivered, *, channel: Channel | None = Non
     """Messages that were not delivered."""
     with book.read() as tx:
         conditions: dict[Undelivered, tuple[Any, ...]] = {
-            Undelivered.LATE: (col(Message.state) == MessageState.PENDING, col(Message.not_before) <= tx.now),
+            Undelivered.LATE: tuple(is_late(tx)),
             Undelivered.DEAD: (col(Message.state) == MessageState.DEAD,),
             Undelivered.BOUNCED: (col(Message.bounced_at).is_not(None),),
         }
@@ -95,7 +96,7 @@ def undelivered(book: Book, which: Undelivered, *, channel: Channel | None = Non
         messages = tx.all(
             select(Message)
             .where(*conditions[which], *of_channel)
-            .order_by(col(Message.not_before), col(Message.id))
+            .order_by(FIRST_DUE, col(Message.id))
             .limit(PAGE)
             .offset((page - 1) * PAGE)
         )

@@ -1,8 +1,9 @@
 """The outbox: claim what is due, and record what became of it (D11).
 
 claim ──> complete     sent; the delivery of a lead's mail starts its clock
+      ├─> fail         not delivered: later, ever later, or never, depending on whose fault it is
       ├─> retry        later, with a growing delay, until it is given up
-      ├─> give_up      dead: an operator has to look, and may `revive` it
+      ├─> give_up      dead: an operator has to look, and may resend it (rasti.ledger.resending)
       ├─> void         its condition no longer holds
       └─> release      somebody else's trouble: at once
 
@@ -10,23 +11,23 @@ A claim is a lease: when it expires, for example because the relay was killed, a
 end but `release` changes a message only for the one who holds its claim, and says whether it did.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, text, update
 from sqlmodel import col
 
-from models import Message
-from rasti.errors import NotFound
+from models import AuditEvent, Message
 from rasti.ledger.attempts import call_off, receive_within
 from rasti.ledger.book import MESSAGES, Book, Tx
+from rasti.ledger.mail_trouble import LONGEST_DELAY, is_state
 from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
 
 LEASE = timedelta(seconds=60)
 FIRST_DELAY = timedelta(seconds=10)
-LONGEST_DELAY = timedelta(minutes=15)
 MOST_TRIES = 25  # with these delays about five hours
 
 # Mail that has waited for so long gets its turn: a third of a batch, however many lead mails are due (a welcome has to
@@ -58,6 +59,12 @@ _OURS = update(MESSAGES).where(
     MESSAGES.c.claimed_by == bindparam("claimant"),
     MESSAGES.c.claimed_until == bindparam("until"),
 )
+# The same for one that was tried in vain: `not_before` moves, when it was first due stays.
+_OURS_FAILED = _OURS.values(first_due_at=func.coalesce(MESSAGES.c.first_due_at, MESSAGES.c.not_before))
+
+
+_FREE = {"claimed_by": None, "claimed_until": None}
+_LOOK_BACK = 100
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,8 @@ class Claim:
     claimant: str
     until: datetime
     tries: int
+    postponed: int
+    failed_at: datetime | None
     lead_id: int | None
     attempt_id: int | None
     data: Mapping[str, Any] = field(hash=False)
@@ -82,32 +91,35 @@ def claim(
     only: Collection[int] | None = None,
     limit: int = 10,
     lease: timedelta = LEASE,
+    probe: bool = False,
 ) -> list[Claim]:
     """Take up to `limit` messages that are due, the most urgent first; two claimants never get the same one.
 
-    A full batch keeps a third of its places for the less urgent ones that have waited long.
+    A full batch keeps a third of its places for the less urgent ones that have waited long. `probe`: one, to try
+    whether the mail server takes mail again.
     """
     if only is not None and not only:
         return []
     with book.write() as tx:
-        due = _due(tx.now, channel)
+        free = _free(tx.now, channel)
         if only is not None:
-            due = and_(due, col(Message.id).in_(only))
+            free = and_(free, col(Message.id).in_(only))
+        due = and_(free, col(Message.not_before) <= tx.now)
         # One class after the other, each in the order of an index: sorting all that is due cost more with every message
         # that waited, and a backlog grew by that alone.
-        messages: list[Message] = []
-        for urgent in _URGENCY:
+        messages: list[Message] = _next_probe(tx, free, due) if probe else []
+        for urgent in () if probe else _URGENCY:
             if len(messages) < limit:
                 order = _LATEST_FIRST.get(channel, ())
                 messages += _first(tx, and_(due, urgent), *order, limit=limit - len(messages))
-        if len(messages) == limit and messages[-1].kind is MessageKind.LEAD:
+        if not probe and len(messages) == limit and messages[-1].kind is MessageKind.LEAD:
             waited = and_(due, col(Message.kind) != MessageKind.LEAD, col(Message.not_before) <= tx.now - PATIENCE)
             patient = _first(tx, waited, limit=limit // 3)
             messages[limit - len(patient) :] = patient
         until = tx.now + lease
         tx.session.execute(
             update(Message)
-            .where(col(Message.id).in_([message.id for message in messages]), due)
+            .where(col(Message.id).in_([message.id for message in messages]), free)
             .values(claimed_by=claimant, claimed_until=until)
             .execution_options(synchronize_session=False)
         )
@@ -118,6 +130,8 @@ def claim(
                 claimant,
                 until,
                 message.tries,
+                message.postponed,
+                message.failed_at,
                 message.lead_id,
                 message.attempt_id,
                 message.data,
@@ -132,10 +146,34 @@ def anything_due(book: Book, channel: Channel) -> bool:
         return bool(tx.session.execute(select(exists().where(_due(tx.now, channel)))).scalar_one())
 
 
-def complete(book: Book, claim: Claim, *, external_id: str | None = None) -> bool:
-    """The message was delivered; for a lead's mail this is the reception, its clock starts in the transaction (D11)."""
+@dataclass(frozen=True)
+class Outlook:
+    """What there is to deliver."""
+
+    due: bool
+    postponed: bool  # mail waits because the server took none
+
+
+def outlook(book: Book) -> Outlook:
+    """What there is to deliver by mail; asks without a lock."""
+    with book.read() as tx:
+        asked = select(exists().where(_due(tx.now, Channel.MAIL)), exists().where(_postponed(tx.now)))
+        return Outlook(*tx.session.execute(asked).one())
+
+
+def complete(book: Book, claim: Claim, *, external_id: str | None = None, hasten: bool = False) -> bool:
+    """The message was delivered; for a lead's mail this is the reception, its clock starts in the transaction (D11).
+
+    `hasten`: the mail server takes mail again, so what was postponed is due at once.
+    """
     with book.write() as tx:
-        return _complete(tx, claim, external_id)
+        done = _complete(tx, claim, external_id)
+        if hasten:
+            values = {"not_before": tx.now, "postponed": 0}
+            tx.session.execute(
+                update(Message).where(_postponed(tx.now)).values(values).execution_options(synchronize_session=False)
+            )
+        return done
 
 
 def complete_all(book: Book, runs: Mapping[Claim, str]) -> int:
@@ -144,26 +182,68 @@ def complete_all(book: Book, runs: Mapping[Claim, str]) -> int:
         return sum(_complete(tx, claim, runs[claim]) for claim in sorted(runs, key=lambda claim: claim.id))
 
 
+class Fault(Enum):
+    """Whose fault it is that a message was not delivered, and what becomes of it."""
+
+    SERVER = "the mail server's, whatever the mail: it waits, is never given up, and is due when mail is taken again"
+    DENIED = "the same, but said of this mail: if other mail is taken meanwhile, this one is tried ever less often"
+    UNCLEAR = "the mail's, which is given up; the server's, if it refuses every recipient alike"
+    LATER = "perhaps of the moment: it is tried ever later, and given up in the end, unless everybody is put off alike"
+    MAIL = "the mail's: it is given up"
+    OURS = "ours: it is tried ever later, and given up in the end"
+    NOBODYS = "nobody's: its time has not come"
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a message that was not delivered; `server`: no other mail would fare better now."""
+
+    state: MessageState
+    server: bool = False
+
+
+def fail(book: Book, claim: Claim, fault: Fault, *, error: str) -> Fate:
+    """The message was not delivered: put it off, or give it up so that operators see it among the dead ones.
+
+    Whether a fault is the server's, other mail tells: it refused so many other recipients with the same words, and took
+    no mail since. What is refused again after it took some is at fault itself.
+    """
+    with book.write() as tx:
+        known = claim.failed_at is not None and _took_mail_since(tx, claim.failed_at)
+        if fault in _ALIKE and not known:
+            alike = _refused_alike(tx, claim, error)
+            if len({_recipient(message) for message in alike}) >= _ALIKE[fault]:
+                _back_from_death(tx, [message for message in alike if message.state is MessageState.DEAD])
+                fault = Fault.SERVER
+        if fault is Fault.SERVER or (fault is Fault.DENIED and not known):
+            _postpone(tx, claim, error)
+            return Fate(MessageState.PENDING, server=True)
+        tries = claim.tries + (fault is not Fault.NOBODYS)
+        endless = fault is Fault.DENIED or (fault is Fault.LATER and not known)
+        if fault in (Fault.MAIL, Fault.UNCLEAR) or (tries >= MOST_TRIES and not endless):
+            values = {"state": MessageState.DEAD, "error": error, "tries": tries, "failed_at": tx.now}
+            if _change(tx, claim, values):
+                _audit(tx, Event.MESSAGE_DEAD, claim)
+            return Fate(MessageState.DEAD)
+        grown = 2 ** min(claim.tries, 10) if fault is not Fault.NOBODYS else 1
+        values = {"not_before": tx.now + min(FIRST_DELAY * grown, LONGEST_DELAY), "postponed": 0}
+        _change(tx, claim, values | {"tries": min(tries, MOST_TRIES - 1), "error": error, "failed_at": tx.now} | _FREE)
+        return Fate(MessageState.PENDING)
+
+
+# So many other recipients have to be refused with the same words before it is the server's fault. 4xx are common for
+# one mail (greylisting), and cost it a while only.
+_ALIKE = {Fault.UNCLEAR: 1, Fault.LATER: 2}
+
+
 def retry(book: Book, claim: Claim, *, error: str, counts: bool = True) -> MessageState:
     """Not delivered, try again later; `counts` False: not this message's fault, so no reason to give it up one day."""
-    tries = claim.tries + counts
-    if tries >= MOST_TRIES:
-        give_up(book, claim, error=error)
-        return MessageState.DEAD
-    delay = min(FIRST_DELAY * 2 ** min(claim.tries, 10), LONGEST_DELAY) if counts else FIRST_DELAY
-    with book.write() as tx:
-        values = {"not_before": tx.now + delay, "claimed_by": None, "claimed_until": None}
-        _change(tx, claim, values | {"tries": tries, "error": error})
-    return MessageState.PENDING
+    return fail(book, claim, Fault.OURS if counts else Fault.NOBODYS, error=error).state
 
 
-def give_up(book: Book, claim: Claim, *, error: str) -> bool:
-    """The message cannot be delivered: operators see it among the dead ones."""
-    with book.write() as tx:
-        done = _change(tx, claim, {"state": MessageState.DEAD, "error": error, "tries": claim.tries + 1})
-        if done:
-            _audit(tx, Event.MESSAGE_DEAD, claim)
-        return done
+def give_up(book: Book, claim: Claim, *, error: str) -> MessageState:
+    """The message cannot be delivered."""
+    return fail(book, claim, Fault.MAIL, error=error).state
 
 
 def void(book: Book, claim: Claim) -> bool:
@@ -177,41 +257,7 @@ def release(book: Book, claims: Collection[Claim]) -> None:
     if claims:
         with book.write() as tx:
             for claim in sorted(claims, key=lambda claim: claim.id):
-                _change(tx, claim, {"claimed_by": None, "claimed_until": None})
-
-
-def revive(book: Book, message_id: int) -> bool:
-    """Try a dead message, or one that bounced, again from the beginning. False: it is neither. Raises NotFound."""
-    with book.write() as tx:
-        message = tx.session.execute(
-            update(Message)
-            .where(
-                col(Message.id) == message_id,
-                or_(col(Message.state) == MessageState.DEAD, col(Message.bounced_at).is_not(None)),
-            )
-            .values(
-                state=MessageState.PENDING,
-                tries=0,
-                not_before=tx.now,
-                claimed_by=None,
-                claimed_until=None,
-                error=None,
-                sent_at=None,
-                external_id=None,
-                bounced_at=None,
-                bounce=None,
-            )
-            .returning(col(Message.kind), col(Message.lead_id))
-        ).one_or_none()
-        if message is None:
-            if tx.session.get(Message, message_id) is None:
-                raise NotFound("There is no message {id}.", id=message_id)
-            return False
-        kind, lead_id = message
-        tx.audit(Event.MESSAGE_REVIVED, lead_id=lead_id, message=message_id, kind=kind.value)
-        tx.sent.append(message_id)
-        tx.wakes_relays = True
-        return True
+                _change(tx, claim, _FREE)
 
 
 def _first(tx: Tx, condition: ColumnElement[bool], *order: ColumnElement[Any], limit: int) -> list[Message]:
@@ -221,11 +267,27 @@ def _first(tx: Tx, condition: ColumnElement[bool], *order: ColumnElement[Any], l
     return tx.all(found.with_for_update(skip_locked=True))
 
 
+def _next_probe(tx: Tx, free: ColumnElement[bool], due: ColumnElement[bool]) -> list[Message]:
+    """One that has not been put off yet, the most urgent; else the one that has been for longest, due or not.
+
+    So mail that is refused for itself, however urgent, does not try again and again in place of mail that would go out.
+    """
+    untried = [and_(due, urgent, col(Message.postponed) == 0) for urgent in _URGENCY]
+    tried = and_(free, col(Message.not_before) <= tx.now + LONGEST_DELAY, col(Message.postponed) > 0)
+    for condition in (*untried, tried):
+        if found := _first(tx, condition, limit=1):
+            return found
+    return []
+
+
 def _due(now: datetime, channel: Channel) -> ColumnElement[bool]:
+    return and_(_free(now, channel), col(Message.not_before) <= now)
+
+
+def _free(now: datetime, channel: Channel) -> ColumnElement[bool]:
     return and_(
         col(Message.channel) == channel,
         col(Message.state) == MessageState.PENDING,
-        col(Message.not_before) <= now,
         or_(col(Message.claimed_until).is_(None), col(Message.claimed_until) <= now),
         _KNOWN,
     )
@@ -246,9 +308,74 @@ def _complete(tx: Tx, claim: Claim, external_id: str | None) -> bool:
     return True
 
 
+def _postponed(now: datetime) -> ColumnElement[bool]:
+    """Mail that waits because the server took none, due or not; by its index, for it waits for minutes at most."""
+    return and_(
+        col(Message.channel) == Channel.MAIL,
+        col(Message.state) == MessageState.PENDING,
+        col(Message.not_before) <= now + LONGEST_DELAY,
+        col(Message.postponed) > 0,
+    )
+
+
+def _postpone(tx: Tx, claim: Claim, error: str) -> None:
+    delay = min(FIRST_DELAY * 2 ** min(claim.postponed, 10), LONGEST_DELAY)
+    values = {"not_before": tx.now + delay, "postponed": claim.postponed + 1, "error": error, "failed_at": tx.now}
+    _change(tx, claim, values | _FREE)
+
+
+def _took_mail_since(tx: Tx, instant: datetime) -> bool:
+    """Whether the mail server took any mail since."""
+    sent = (
+        select(col(AuditEvent.data))
+        .where(col(AuditEvent.event) == Event.MESSAGE_SENT.value, col(AuditEvent.at) > instant)
+        .order_by(col(AuditEvent.id).desc())
+        .limit(_LOOK_BACK)
+    )
+    return any(not data["kind"].startswith("run_") for (data,) in tx.session.execute(sent))
+
+
+def _refused_alike(tx: Tx, claim: Claim, error: str) -> list[Message]:
+    """Mail to other recipients that was refused with the same words, and no mail was taken since."""
+    ours = _recipient(tx.session.get_one(Message, claim.id))
+    dead = and_(is_state(MessageState.DEAD), col(Message.channel) == Channel.MAIL)
+    found: list[Message] = []
+    for where in (dead, _postponed(tx.now), _due(tx.now, Channel.MAIL)):
+        alike = select(Message).where(where, col(Message.error) == error, col(Message.failed_at).is_not(None))
+        found += tx.all(alike.order_by(col(Message.failed_at).desc()).limit(_LOOK_BACK))
+    others = [message for message in found if _recipient(message) != ours]
+    return [message for message in others if message.failed_at and not _took_mail_since(tx, message.failed_at)]
+
+
+def _recipient(message: Message) -> tuple[object, ...]:
+    """Who a mail is to: the partner, the client of a lead, or the operators."""
+    if message.partner_code is not None:
+        return ("partner", message.partner_code)
+    return ("client", message.lead_id) if message.kind is MessageKind.WELCOME else ("operators",)
+
+
+def _back_from_death(tx: Tx, dead: Iterable[Message]) -> None:
+    """These were given up, but it was the server's fault."""
+    for message in dead:
+        tx.session.execute(
+            update(MESSAGES)
+            .where(MESSAGES.c.id == message.id, MESSAGES.c.state == MessageState.DEAD)
+            .values(
+                state=MessageState.PENDING,
+                not_before=tx.now + FIRST_DELAY,
+                postponed=1,
+                tries=message.tries - 1,
+                claimed_by=None,
+                claimed_until=None,
+            )
+        )
+        tx.audit(Event.MESSAGE_REVIVED, lead_id=message.lead_id, message=message.id, kind=message.kind.value)
+
+
 def _change(tx: Tx, claim: Claim, values: Mapping[str, object]) -> bool:
     """Only while the claim is ours: an expired one may have been taken, or the message voided with its attempt."""
-    result = tx.session.execute(_OURS, {"id_": claim.id, "claimant": claim.claimant, "until": claim.until, **values})
+    ours = _OURS_FAILED if "failed_at" in values else _OURS
+    result = tx.session.execute(ours, {"id_": claim.id, "claimant": claim.claimant, "until": claim.until, **values})
     return bool(result.rowcount == 1)  # type: ignore[attr-defined]
 
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from models import Checkpoint, Heartbeat, Lead, Message
 from models.revision import missing_revisions
 from rasti.ledger.book import Book, Tx
+from rasti.ledger.mail_trouble import FIRST_DUE, MailTrouble, is_late, is_state, mail_trouble_within
 from rasti.ledger.restored import Restored, last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.rules.kinds import Channel, LeadState, MessageState
@@ -20,10 +21,11 @@ from rasti.rules.month import Month
 class Lags:
     """How late the steward is, in seconds; 0 where nothing waits."""
 
-    mail: float  # since the oldest mail was due
+    mail: float  # since the oldest mail was first due, also while it waits for its next try
     verdict: float  # since the oldest checkpoint without a verdict was due
     heartbeats: dict[str, float]  # since a loop last finished a round
     restored: Restored | None = None  # a restore in the last days: something is missing
+    trouble: MailTrouble | None = None  # mail that cannot be delivered
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,10 @@ class Pulse:
     leads: dict[LeadState, int]
     overdue: int
     oldest_overdue: float
-    due: dict[Channel, int]  # messages whose time has come
-    oldest_due: dict[Channel, float]
+    due: dict[Channel, int]  # messages whose time has come, also while they wait for their next try
+    oldest_due: dict[Channel, float]  # since it was first due
+    failing: dict[Channel, int]  # those of them that were tried in vain
+    trouble: MailTrouble | None  # mail that cannot be delivered
     dead: dict[Channel, int]
     bounced: int  # mails that came back, and were not sent again since
     heartbeats: dict[str, float]  # seconds since a loop of the steward last finished a round
@@ -50,11 +54,13 @@ def pulse(book: Book) -> Pulse:
         tenure = open_tenure(tx)
         by_state = dict(_rows(tx, select(col(Lead.state), func.count()).group_by(col(Lead.state))))
         overdue, oldest_overdue = _overdue(tx)
-        due, oldest_due = _due_messages(tx)
+        due, oldest_due, failing = _due_messages(tx)
         dead = dict(
             _rows(
                 tx,
-                select(col(Message.channel), func.count()).where(_is(MessageState.DEAD)).group_by(col(Message.channel)),
+                select(col(Message.channel), func.count())
+                .where(is_state(MessageState.DEAD))
+                .group_by(col(Message.channel)),
             )
         )
         return Pulse(
@@ -66,6 +72,8 @@ def pulse(book: Book) -> Pulse:
             oldest_overdue=oldest_overdue,
             due=due,
             oldest_due=oldest_due,
+            failing=failing,
+            trouble=mail_trouble_within(tx),
             dead={channel: dead.get(channel, 0) for channel in Channel},
             bounced=tx.session.execute(
                 select(func.count()).select_from(Message).where(col(Message.bounced_at).is_not(None))
@@ -80,7 +88,9 @@ def lags_if_current(book: Book) -> Lags | None:
     with book.read() as tx:
         if missing_revisions(tx.session.connection()):
             return None
-        return Lags(_due_messages(tx)[1][Channel.MAIL], _overdue(tx)[1], _heartbeats(tx), last_restore_within(tx))
+        oldest_mail = _due_messages(tx)[1][Channel.MAIL]
+        restored, trouble = last_restore_within(tx), mail_trouble_within(tx)
+        return Lags(oldest_mail, _overdue(tx)[1], _heartbeats(tx), restored, trouble)
 
 
 def _overdue(tx: Tx) -> tuple[int, float]:
@@ -97,26 +107,23 @@ def _heartbeats(tx: Tx) -> dict[str, float]:
     return {row.loop: _age(tx, row.seen_at) for row in tx.all(select(Heartbeat))}
 
 
-def _due_messages(tx: Tx) -> tuple[dict[Channel, int], dict[Channel, float]]:
+def _due_messages(tx: Tx) -> tuple[dict[Channel, int], dict[Channel, float], dict[Channel, int]]:
+    failed = func.count().filter(col(Message.error).is_not(None))
     rows = {
-        channel: (count, oldest)
-        for channel, count, oldest in _rows(
+        channel: found
+        for channel, *found in _rows(
             tx,
-            select(col(Message.channel), func.count(), func.min(col(Message.not_before)))
-            .where(_is(MessageState.PENDING), col(Message.not_before) <= tx.now)
+            select(col(Message.channel), func.count(), func.min(FIRST_DUE), failed)
+            .where(*is_late(tx))
             .group_by(col(Message.channel)),
         )
     }
-    nothing = (0, None)
+    nothing = (0, None, 0)
     return (
         {channel: rows.get(channel, nothing)[0] for channel in Channel},
         {channel: _age(tx, rows.get(channel, nothing)[1]) for channel in Channel},
+        {channel: rows.get(channel, nothing)[2] for channel in Channel},
     )
-
-
-def _is(state: MessageState) -> ColumnElement[bool]:
-    # The word itself, not a parameter: only then does the database see that the index of this state will do.
-    return col(Message.state) == bindparam(None, state, literal_execute=True)
 
 
 def _rows(tx: Tx, statement: Any) -> list[tuple[Any, ...]]:

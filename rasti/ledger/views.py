@@ -6,6 +6,14 @@ from sqlmodel import col, select
 from models import Attempt, Checkpoint, Contact, Lead, Message, Ranking, Tenure, Violation
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.leads import get_lead
+from rasti.ledger.mail_trouble import (
+    FIRST_DUE,
+    first_due,
+    is_late,
+    is_state,
+    mail_trouble_within,
+    undelivered_alerts,
+)
 from rasti.ledger.ranking_facts import changed_since_published
 from rasti.ledger.restored import last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
@@ -88,11 +96,7 @@ def status_view(book: Book) -> dict[str, object]:
                 "tenure": _tenure_view(tx, tenure) if tenure else None,
                 "leads": {state.value: counts.get(state, 0) for state in LeadState},
                 "overdue": overdue,
-                "messages": {
-                    "pending": _mails(tx, MessageState.PENDING, due=True),
-                    "dead": _mails(tx, MessageState.DEAD),
-                    "bounced": _bounced(tx),
-                },
+                "messages": _messages_view(tx),
             }
             | _restored_view(tx)
             | _changed_view(tx)
@@ -130,14 +134,25 @@ def _bounced(tx: Tx) -> int:
     return int(tx.session.execute(bounced).scalar_one())
 
 
-def _mails(tx: Tx, state: MessageState, *, due: bool = False) -> int:
-    """Mails in a state; `due`: only those whose time has come (a reminder for next week is not late)."""
-    statement = (
-        select(func.count())
-        .select_from(Message)
-        .where(col(Message.channel) == Channel.MAIL, col(Message.state) == state)
-    )
-    if due:
-        statement = statement.where(col(Message.not_before) <= tx.now)
-    count: int = tx.session.execute(statement).scalar_one()
-    return count
+def _messages_view(tx: Tx) -> dict[str, object]:
+    """Mail whose time has come (a reminder for next week is not late), what of it fails and why, what was given up."""
+    mail = col(Message.channel) == Channel.MAIL
+    pending, failing, oldest = tx.session.execute(
+        select(func.count(), func.count().filter(col(Message.error).is_not(None)), func.min(FIRST_DUE)).where(
+            mail, *is_late(tx)
+        )
+    ).one()
+    dead = tx.session.execute(select(func.count()).where(mail, is_state(MessageState.DEAD))).scalar_one()
+    trouble = mail_trouble_within(tx)
+    return {
+        "pending": pending,
+        "failing": failing,
+        "dead": dead,
+        "bounced": _bounced(tx),
+        "oldest_due": utc(oldest) if oldest else None,
+        "reason": trouble.reason if trouble else None,
+        "alerts": [
+            {"message": alert.id, "kind": alert.kind.value, "lead": alert.lead_id, "due_at": utc(first_due(alert))}
+            for alert in undelivered_alerts(tx)
+        ],
+    }

@@ -1,9 +1,12 @@
 """Whether the portal lives, may be sent requests, and how everything goes: for load balancers and monitoring."""
 
+from dataclasses import asdict
+
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from rasti.errors import NotUpgraded, Unavailable
+from rasti.ledger.mail_trouble import MailTrouble
 from rasti.ledger.pulse import Lags, lags_if_current
 from rasti.portal.metrics import CONTENT_TYPE
 from rasti.portal.prefect import Prefect
@@ -32,15 +35,17 @@ def ready(site: TheSite) -> Response:
     if lags is None:
         return JSONResponse({"status": "unavailable", "database": "not upgraded"}, status_code=503)
     prefect = _prefect(site.prefect)
-    degraded = prefect == "down" or _is_late(lags) or lags.restored is not None
+    reasons = [*(["prefect_down"] if prefect == "down" else []), *_reasons(lags)]
     return JSONResponse(
         {
-            "status": "degraded" if degraded else "ready",
+            "status": "degraded" if reasons else "ready",
+            "reasons": reasons,
             "database": "up",
             "prefect": prefect,
             "relay_lag_seconds": round(lags.mail, 1),
             "guard_lag_seconds": round(lags.verdict, 1),
             "heartbeat_age_seconds": {loop: round(age, 1) for loop, age in lags.heartbeats.items()},
+            "mail": _mail(lags.trouble),
             "restored_at": lags.restored and lags.restored.restored_at.isoformat(),
         }
     )
@@ -58,5 +63,19 @@ def _prefect(prefect: Prefect | None) -> str:
     return "up" if prefect.is_up() else "down"
 
 
-def _is_late(lags: Lags) -> bool:
-    return any(age > _LATE for age in (lags.mail, lags.verdict, *lags.heartbeats.values()))
+def _reasons(lags: Lags) -> list[str]:
+    """Everything that is not well, in words that stay the same; one hides no other."""
+    trouble = lags.trouble
+    found = {
+        "mail_late": lags.mail > _LATE,
+        "mail_undelivered": trouble is not None and trouble.waiting > 0,
+        "alerts_undelivered": trouble is not None and trouble.alerts > 0,
+        "verdicts_late": lags.verdict > _LATE,
+        **{f"{loop}_silent": age > _LATE for loop, age in sorted(lags.heartbeats.items())},
+        "restored": lags.restored is not None,
+    }
+    return [reason for reason, holds in found.items() if holds]
+
+
+def _mail(trouble: MailTrouble | None) -> dict[str, object] | None:
+    return None if trouble is None else {**asdict(trouble), "since": trouble.since.isoformat()}

@@ -70,7 +70,10 @@ def _families(now: Pulse) -> Iterator[GaugeMetricFamily]:
     yield GaugeMetricFamily("rasti_checkpoints_overdue", "Checkpoints without a verdict.", value=now.overdue)
     yield GaugeMetricFamily("rasti_oldest_overdue_seconds", "Since the oldest was due.", value=now.oldest_overdue)
     yield _family("rasti_messages_due", "Messages whose time has come.", "channel", now.due)
+    yield _family("rasti_messages_failing", "Those that were tried in vain.", "channel", now.failing)
     yield _family("rasti_oldest_due_message_seconds", "How long the oldest waits.", "channel", now.oldest_due)
+    alerts = now.trouble.alerts if now.trouble else 0
+    yield GaugeMetricFamily("rasti_alerts_undelivered", "Alerts that mail could not carry.", value=alerts)
     yield _family("rasti_messages_dead", "Messages given up.", "channel", now.dead)
     yield GaugeMetricFamily("rasti_messages_bounced", "Mails that came back, not sent again since.", value=now.bounced)
     if now.restored is not None:

@@ -15,6 +15,7 @@ from babel.numbers import format_decimal
 from fastapi import Request
 from starlette.responses import HTMLResponse
 
+from rasti.clients.smtp_answers import advice_on
 from rasti.i18n import LANGUAGES, translator
 from rasti.portal.language import language_of
 from rasti.portal.site import site_of
@@ -134,6 +135,7 @@ def page(
         "origin": site.settings.portal_url.rstrip("/"),
         "write": Writing(language, site.book.programme),
         "translate": translator(language),
+        "advice_on": advice_on,
         "now": datetime.now(UTC) if status >= 500 else now_of(request),
         "demo_mailbox": site.settings.show_mailbox,
         # A page about a fault is shown also when the database cannot say who is asking.

@@ -237,7 +237,7 @@ class MessageKind(StrEnum):
     RUN_FALLBACK = "run_fallback"
 
 
-TO_OPERATORS = frozenset(kind for kind in MessageKind if kind.startswith("alert_"))
+ALERTS = frozenset(kind for kind in MessageKind if kind.startswith("alert_"))
 
 
 class Event(StrEnum):
@@ -290,4 +290,5 @@ class Event(StrEnum):
     MESSAGE_DEAD = "message.dead"
     MESSAGE_REVIVED = "message.revived"
     MESSAGE_BOUNCED = "message.bounced"
+    MESSAGE_HASTENED = "message.hastened"  # one that waited for its next try: an operator did not want to wait
     DATABASE_RESTORED = "database.restored"

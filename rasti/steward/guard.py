@@ -16,6 +16,7 @@ from rasti.ledger.book import Book
 from rasti.ledger.fallback import fall_back_all, violations_to_act_on
 from rasti.ledger.handover import hand_over_waiting
 from rasti.ledger.tenures import end_programme
+from rasti.ledger.unreceived import alert_again
 from rasti.ledger.verdicts import Judgement, due_checkpoints, judge_checkpoints
 from rasti.logs import log
 from rasti.rules.kinds import Verdict
@@ -57,6 +58,8 @@ def sweep(book: Book, settings: Settings, *, grace: timedelta, postman: Postman 
 def guard_round(book: Book, *, grace: timedelta) -> SweepReport:
     """Judge what is overdue, act on violations, hand over what waits: in this order, for each step feeds the next.
 
+    At last operators hear again of leads that have not reached their partner.
+
     `grace`: how long everything is left to whoever does it normally. Raises Unavailable: the database.
     """
     guard = replace(book, actor="guard", written=[], tried=set())
@@ -76,6 +79,7 @@ def guard_round(book: Book, *, grace: timedelta) -> SweepReport:
             report += SweepReport(failed=1) if done is None else SweepReport(switches=done.acted_now and done.switched)
     handed_over = _tried("guard.hand_over_failed", hand_over_waiting, guard)
     report += SweepReport(failed=1) if handed_over is None else SweepReport(handed_over=len(handed_over))
+    _tried("guard.alert_again_failed", alert_again, guard)
     if report != SweepReport():
         log(
             "guard.round",

@@ -27,6 +27,7 @@ from rasti.ledger.book import Tx
 from rasti.ledger.profiles import caller_within
 from rasti.ledger.repeats import Repeat, repeat_of, repeats_of
 from rasti.ledger.sign_in import link_token
+from rasti.ledger.unreceived import next_partner_within
 from rasti.rules.call_window import CallWindow
 from rasti.rules.kinds import CheckpointKind, MessageKind
 from rasti.rules.month import Month
@@ -243,7 +244,15 @@ def _alert_undelivered(tx: Tx, message: Message, head: Letterhead) -> Facts:
     attempt = tx.session.get_one(Attempt, message.attempt_id)
     partner = tx.session.get_one(Partner, attempt.partner_code)
     started = head.when(attempt.started_at)
-    return None, _about_lead(tx, message, head) | {"partner": partner, "started": started}
+    mail = select(Message).where(col(Message.attempt_id) == attempt.id, col(Message.kind) == MessageKind.LEAD)
+    why = next((its.error for its in tx.all(mail) if its.error), None)
+    following = next_partner_within(tx, attempt.lead_id)
+    return None, _about_lead(tx, message, head) | {
+        "partner": partner,
+        "started": started,
+        "why": why,
+        "following": following,
+    }
 
 
 def _alert_welcome_late(tx: Tx, message: Message, head: Letterhead) -> Facts:

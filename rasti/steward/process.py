@@ -13,12 +13,14 @@ from rasti.clients.programme_file import load_programme
 from rasti.errors import DatabaseUnavailable, RastiError
 from rasti.ledger.book import Book
 from rasti.ledger.heartbeats import beat, forget
+from rasti.ledger.mail_trouble import mail_trouble
 from rasti.logs import log
 from rasti.settings import Settings
 from rasti.steward.bounces import LOOP as BOUNCES
 from rasti.steward.bounces import keep_reading
 from rasti.steward.guard import guard_round
-from rasti.steward.relay import deliver, open_postman
+from rasti.steward.outage import Outage
+from rasti.steward.relay import deliver_round, open_postman
 
 RELAY_EVERY = 1.0  # seconds; new messages wake the relay, this is for those whose time has come
 GUARD_EVERY = 2.0
@@ -122,12 +124,20 @@ def _keep_going(name: str, loop: Callable[[], None], stop: threading.Event) -> N
 def _relay(book: Book, settings: Settings, stop: threading.Event) -> None:
     postmen = [open_postman(settings) for _postman in range(POSTMEN.get(book.engine.dialect.name, 1))]
     alarm = outbox_alarm(book.engine)
-    pulse = Pulse(book, "relay")
+    pulse, outage = Pulse(book, "relay"), Outage()
     try:
         while not stop.is_set():
-            deliver(book, settings, postman=postmen[0], helpers=postmen[1:], stop=stop)
+            outage.note(deliver_round(book, settings, postman=postmen[0], helpers=postmen[1:], stop=stop))
+            outage.tell(lambda: mail_trouble(book))
+            if outage.is_idle():
+                for postman in postmen:
+                    postman.close()
             pulse.beat()
-            alarm.wait(stop, RELAY_EVERY)
+            if not outage.pause:
+                alarm.wait(stop, RELAY_EVERY)
+            next_try = time.monotonic() + outage.pause
+            while (left := next_try - time.monotonic()) > 0 and not stop.wait(min(left, BEAT_EVERY)):
+                pulse.beat()
     finally:
         alarm.close()
         for postman in postmen:

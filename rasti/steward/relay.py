@@ -6,7 +6,7 @@ import uuid
 from collections import deque
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from typing import Protocol
 
@@ -16,14 +16,15 @@ from sqlmodel import col
 from models import Attempt, Client, Lead, Message, Partner, Tenure
 from rasti.clients.envelope import Unsendable
 from rasti.clients.mailbox import Mailbox
-from rasti.clients.smtp import Delayed, Rejected, SmtpAddress, SmtpServer
-from rasti.errors import Unavailable
+from rasti.clients.smtp import Delayed, Denied, Rejected, SmtpServer, Unclear
+from rasti.errors import RastiError, Unavailable
 from rasti.ledger import messages
 from rasti.ledger.book import Book
-from rasti.ledger.messages import Claim
+from rasti.ledger.messages import Claim, Fault
 from rasti.logs import log
-from rasti.rules.kinds import Channel
+from rasti.rules.kinds import MessageState
 from rasti.settings import Settings
+from rasti.smtp_url import SmtpAddress
 from rasti.steward.conditions import still_holds
 from rasti.steward.mails import compose
 
@@ -53,6 +54,15 @@ def open_postman(settings: Settings) -> Postman:
     return SmtpServer(SmtpAddress.parse(settings.smtp_url)) if settings.smtp_url else Mailbox(settings.mailbox)
 
 
+@dataclass(frozen=True)
+class Delivered:
+    """What a round of the relay came to."""
+
+    delivered: int = 0
+    tried: int = 0
+    trouble: str | None = None  # why the mail server cannot be used
+
+
 def deliver(
     book: Book,
     settings: Settings,
@@ -63,31 +73,48 @@ def deliver(
     helpers: Sequence[Postman] = (),
     stop: threading.Event | None = None,
 ) -> int:
-    """Deliver all mail that is due, and what that causes, but try at most `limit`; how many were delivered.
+    """Deliver as `deliver_round` does; how many were delivered."""
+    return deliver_round(book, settings, only=only, limit=limit, postman=postman, helpers=helpers, stop=stop).delivered
+
+
+def deliver_round(
+    book: Book,
+    settings: Settings,
+    *,
+    only: Collection[int] | None = None,
+    limit: int = 100_000,
+    postman: Postman | None = None,
+    helpers: Sequence[Postman] = (),
+    stop: threading.Event | None = None,
+) -> Delivered:
+    """Deliver all mail that is due, and what that causes, but try at most `limit`.
 
     `only`: no others than these messages and what their delivery causes. `helpers`: more postmen, who share the work
     with the first, each in a thread of its own. A mail that cannot be delivered is left for later, or given up, and
-    stops no other; a mail server that cannot be used ends the round, and so does `stop`.
+    stops no other; a mail server that cannot be used ends the round, and so does `stop`. When it can be used again,
+    what was postponed because of it is due at once.
     """
     own = replace(book, actor="relay", written=[])
     post = postman or open_postman(settings)
-    delivered = 0
+    delivered = tried = 0
+    trouble = None
     try:
         # Asking first takes no lock: most rounds find nothing.
-        while limit > 0 and messages.anything_due(own, Channel.MAIL):
-            found = _Round(own, settings, only, limit, stop)
+        while limit > 0 and ((outlook := messages.outlook(own)).due or outlook.postponed):
+            found = _Round(own, settings, only, limit, stop, hasten=outlook.postponed)
             if not found.left:
                 break
             found.share_out([post, *helpers])
-            delivered += found.delivered
+            delivered, tried = delivered + found.delivered, tried + found.tried
             limit = found.limit
             if found.ended:
                 messages.release(own, found.left)
+                trouble = found.trouble
                 break
     finally:
         if postman is None:
             post.close()
-    return delivered
+    return Delivered(delivered, tried, trouble)
 
 
 class _Round:
@@ -97,15 +124,24 @@ class _Round:
     """
 
     def __init__(
-        self, book: Book, settings: Settings, only: Collection[int] | None, limit: int, stop: threading.Event | None
+        self,
+        book: Book,
+        settings: Settings,
+        only: Collection[int] | None,
+        limit: int,
+        stop: threading.Event | None,
+        *,
+        hasten: bool = False,
     ) -> None:
         self._book, self._settings, self._only, self._stop = book, settings, only, stop
         self.limit = limit  # so many more may be claimed
         self._claimant = f"relay-{uuid.uuid4()}"
         self._lock = threading.Lock()
         self.left: deque[Claim] = deque()
-        self.delivered = 0
-        self.ended = False  # nothing can be delivered now, or it was to stop
+        self.delivered = self.tried = 0
+        self.trouble: str | None = None  # the mail server cannot be used
+        self.ended = False  # for that reason, or because it was to stop
+        self._hasten = hasten  # mail waits for the server to take mail again
         self._claim()
 
     def share_out(self, postmen: Sequence[Postman]) -> None:
@@ -122,13 +158,16 @@ class _Round:
 
     def _work(self, postman: Postman) -> None:
         while (claim := self._take()) is not None:
-            sent = None
+            outcome: bool | str = "failed"
             try:
-                sent = _deliver(self._book, self._settings, postman, claim)
+                outcome = _deliver(self._book, self._settings, postman, claim, hasten=self._hasten)
             finally:
                 with self._lock:
-                    self.delivered += bool(sent)
-                    self.ended |= sent is None
+                    self.tried += 1
+                    self.delivered += outcome is True
+                    self._hasten &= outcome is not True
+                    if isinstance(outcome, str):
+                        self.ended, self.trouble = True, outcome
 
     def _take(self) -> Claim | None:
         with self._lock:
@@ -139,14 +178,15 @@ class _Round:
 
     def _claim(self) -> None:
         wanted = None if self._only is None else {*self._only, *self._book.written}
-        size = min(BATCH, self.limit)
-        self.left.extend(messages.claim(self._book, self._claimant, only=wanted, limit=size))
+        # While the server takes no mail, one tries whether it does again.
+        size = 1 if self._hasten else min(BATCH, self.limit)
+        self.left.extend(messages.claim(self._book, self._claimant, only=wanted, limit=size, probe=self._hasten))
         self.limit -= len(self.left)
         self._more = len(self.left) == BATCH and self.limit > 0
 
 
-def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> bool | None:
-    """One message, from its claim to what became of it. None: nothing can be delivered now, whatever message it is."""
+def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim, *, hasten: bool) -> bool | str:
+    """One message, from its claim to whether it was delivered. A text: why nothing can be, whatever message it is."""
     try:
         with book.read() as tx:
             if tx.now >= claim.until:
@@ -172,23 +212,36 @@ def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim) -> boo
         book.reach("mail.before_send")
         post.send(mail)
         book.reach("mail.after_send")
-    except Unavailable as error:
-        # Not this message's fault, and the next one would fare no better.
-        messages.retry(book, claim, error=str(error), counts=False)
-        _note("message.postponed", claim, level=logging.WARNING, why=error)
-        return None
-    except Rejected as error:
-        messages.give_up(book, claim, error=str(error))
-        _note("message.dead", claim, level=logging.ERROR, why=error)
-        return False
-    except Delayed as error:
-        state = messages.retry(book, claim, error=str(error))
-        _note("message.delayed", claim, level=logging.WARNING, why=error, state=state)
-        return False
-    done = messages.complete(book, claim, external_id=mail["Message-ID"])
+    except (Unavailable, Rejected, Delayed) as error:
+        fate = messages.fail(book, claim, _fault(error), error=reason_of(error))
+        event = "message.postponed" if fate.server else _FAILED[fate.state]
+        dead = fate.state is MessageState.DEAD
+        _note(event, claim, level=logging.ERROR if dead else logging.WARNING, why=error, state=fate.state)
+        return reason_of(error) if fate.server else False
+    done = messages.complete(book, claim, external_id=mail["Message-ID"], hasten=hasten)
     # Not done: it took longer than the claim, and another relay has sent it, or will, with the same Message-ID.
     _note("message.sent" if done else "message.sent_late", claim)
     return done
+
+
+_FAILED = {MessageState.PENDING: "message.delayed", MessageState.DEAD: "message.dead"}
+_FAULTS = {
+    Denied: Fault.DENIED,
+    Unavailable: Fault.SERVER,
+    Unclear: Fault.UNCLEAR,
+    Rejected: Fault.MAIL,
+    Delayed: Fault.LATER,
+}
+
+
+def _fault(error: RastiError) -> Fault:
+    """Whose fault a postman's error is."""
+    return next(fault for kind, fault in _FAULTS.items() if isinstance(error, kind))
+
+
+def reason_of(error: RastiError) -> str:
+    """What an error of a postman says, in short: what operators read of the message."""
+    return str(error.values.get("why") or error.values.get("answer") or error)
 
 
 def _note(

@@ -31,7 +31,7 @@ from rasti.ledger.tenures import decline, switch_holder
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.rules.addresses import read_address
 from rasti.rules.bodies import parse_contact, parse_contacts, parse_lead
-from rasti.rules.kinds import TO_OPERATORS, Channel, MessageKind
+from rasti.rules.kinds import ALERTS, Channel, MessageKind
 from rasti.rules.programme import Programme
 from rasti.secret import Secret
 from rasti.settings import Settings
@@ -118,7 +118,7 @@ def everything(book: Book, clock: MovableClock) -> Book:
             {"what": "no_invoices", "month": "2019-08"},
         ]
         tx.send(MessageKind.ALERT_INCOMPLETE, "2019-08:1", month="2019-08", missing=missing)
-        for kind in set(MAILS) - TO_OPERATORS:  # any of them may come back
+        for kind in set(MAILS) - ALERTS:  # any of them may come back
             about_lead = kind not in (MessageKind.SIGN_IN, MessageKind.TOP_THREE, MessageKind.TENURE_STARTED)
             about = {"message": 1, "kind": kind.value, "bounce": "5.1.1", "partner": "D<0>16"}
             tx.send(MessageKind.ALERT_BOUNCED, kind.value, lead_id=lead if about_lead else None, **about)

@@ -13,6 +13,7 @@ from rasti.ledger import messages
 from rasti.ledger.book import Book
 from rasti.ledger.desk import close_lead
 from rasti.ledger.messages import LEASE, MOST_TRIES, Claim
+from rasti.ledger.resending import resend
 from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
 from tests.builders import WINNER, add_cast, arrive, open_attempt, won_month
 from tests.clock import MovableClock
@@ -257,7 +258,7 @@ def dead(book: Book) -> int:
 def test_a_dead_message_is_tried_again_from_the_beginning(book: Book, clock: MovableClock) -> None:
     message_id = dead(book)
     clock.advance(days=2)
-    assert messages.revive(book, message_id)
+    assert resend(book, [message_id])
     message = get(book, message_id)
     assert (message.state, message.tries, message.error) == (MessageState.PENDING, 0, None)
     assert message_id in book.written  # whoever delivers at once delivers it
@@ -270,15 +271,15 @@ def test_a_dead_message_is_tried_again_from_the_beginning(book: Book, clock: Mov
 
 def test_only_a_dead_message_is_revived_and_once(book: Book) -> None:
     message_id = dead(book)
-    assert messages.revive(book, message_id)
-    assert not messages.revive(book, message_id)
+    assert resend(book, [message_id])
+    assert not resend(book, [message_id])
     (claim,) = messages.claim(book, "relay")
     assert messages.complete(book, claim)
-    assert not messages.revive(book, message_id)
+    assert not resend(book, [message_id])
     assert get(book, message_id).state is MessageState.SENT
     assert len(events(book, Event.MESSAGE_REVIVED)) == 1
 
 
 def test_no_message_no_revival(book: Book) -> None:
     with pytest.raises(NotFound):
-        messages.revive(book, 99)
+        resend(book, [99])

@@ -57,12 +57,13 @@ INVARIANTS = [
             (
                 "rasti/steward/relay.py",
                 '        book.reach("mail.before_send")\n',
-                '        done = messages.complete(book, claim, external_id=mail["Message-ID"])\n'
+                '        done = messages.complete(book, claim, external_id=mail["Message-ID"], hasten=hasten)\n'
                 '        book.reach("mail.before_send")\n',
             ),
             (
                 "rasti/steward/relay.py",
-                '    done = messages.complete(book, claim, external_id=mail["Message-ID"])\n    # Not done',
+                '    done = messages.complete(book, claim, external_id=mail["Message-ID"], hasten=hasten)\n'
+                "    # Not done",
                 "    # Not done",
             ),
         ),

@@ -56,11 +56,13 @@ def test_the_process_says_that_it_lives_without_asking_the_database(settings: Se
 def test_ready_means_that_the_database_is_up_to_date(guest: Browser, book: Book) -> None:
     assert guest.get("/readyz").json() == {
         "status": "ready",
+        "reasons": [],
         "database": "up",
         "prefect": "not configured",
         "relay_lag_seconds": 0.0,
         "guard_lag_seconds": 0.0,
         "heartbeat_age_seconds": {},
+        "mail": None,
         "restored_at": None,
     }
     with book.write() as tx:

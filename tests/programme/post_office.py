@@ -7,10 +7,11 @@ from aiosmtpd.controller import Controller
 
 
 class PostOffice:
-    """Answers 451 to a refused recipient, 250 to every other."""
+    """Answers 451 to a refused recipient, `refusing` to everybody while it is set, 250 to every other."""
 
     def __init__(self, *, smtputf8: bool = True) -> None:
         self.refused: set[str] = set()
+        self.refusing = ""
         self.delivered: list[str] = []
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -31,8 +32,8 @@ class PostOffice:
     # aiosmtpd calls these by name
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
-        if address in self.refused:
-            return "451 come back later"
+        if self.refusing or address in self.refused:
+            return self.refusing or "451 come back later"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -18,6 +18,9 @@ def _keys(value: Any, expected: set[str], where: str) -> None:
     assert set(value) == expected, f"keys of {where}: {sorted(value)}, documented: {sorted(expected)}"
 
 
+_MESSAGES = {"pending", "failing", "dead", "bounced", "oldest_due", "reason", "alerts"}
+
+
 def _each(values: Any, expected: set[str], where: str) -> None:
     assert isinstance(values, list), f"{where} is not a list: {values!r}"
     for value in values:
@@ -39,7 +42,7 @@ def _status(value: Any) -> None:
     always = {name: it for name, it in value.items() if name != "changed_since_published"}
     _keys(always, {"holder", "tenure", "leads", "overdue", "messages"}, "status")
     _keys(value["leads"], _LEADS, "status.leads")
-    _keys(value["messages"], {"pending", "dead", "bounced"}, "status.messages")
+    _keys(value["messages"], _MESSAGES, "status.messages")
     if value["tenure"] is not None:
         _keys(value["tenure"], _TENURE, "status.tenure")
         assert value["tenure"]["partner"] == value["holder"]

@@ -9,39 +9,13 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import AuthResult
 
-from rasti.clients.smtp import Delayed, Rejected, SmtpAddress, SmtpServer
+from rasti.clients.smtp import IDLE, Delayed, Denied, Rejected, SmtpServer, Unclear
 from rasti.errors import BadInput, RastiError, Unavailable
-from tests.post_office import smtp_server
+from rasti.smtp_url import SmtpAddress
+from tests.post_office import Answers, smtp_server
 
 ADDRESS = "someone@client.example"
-
-
-class Answers:
-    """A mail server's manners: the answers it gives, and what it saw."""
-
-    def __init__(self, **answers: str) -> None:
-        self.answers = answers
-        self.mails: list[bytes] = []
-        self.sessions: set[int] = set()
-
-    async def handle_MAIL(self, _server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
-        self.sessions.add(id(session))
-        answer = self.answers.get("mail")
-        if answer is None:
-            envelope.mail_from = address
-            envelope.mail_options.extend(options)
-        return answer or "250 OK"
-
-    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]) -> str:
-        answer = self.answers.get("rcpt")
-        if answer is None:
-            envelope.rcpt_tos.append(address)
-        return answer or "250 OK"
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
-        if "data" not in self.answers:
-            self.mails.append(envelope.content)
-        return self.answers.get("data", "250 OK")
+PATIENCE = 20.0  # seconds; only something broken takes that long
 
 
 def mail(subject: str = "Lead 1") -> EmailMessage:
@@ -70,7 +44,11 @@ def test_one_connection_carries_all_mail() -> None:
         ({"rcpt": f"451 4.3.0 <{ADDRESS}> later"}, Delayed, "451 4.3.0"),
         ({"rcpt": f"550 5.1.1 <{ADDRESS}> unknown"}, Rejected, "550 5.1.1"),
         ({"data": f"451 {ADDRESS} greylisted"}, Delayed, "451"),
-        ({"data": f"554 {ADDRESS} spam"}, Rejected, "554"),
+        ({"data": f"554 {ADDRESS} spam"}, Unclear, "554"),
+        ({"rcpt": f"550 {ADDRESS}"}, Unclear, "550"),
+        ({"rcpt": f"554 5.7.1 <{ADDRESS}>: Relay access denied"}, Denied, "554 5.7.1"),
+        ({"mail": "552 5.3.4 too big"}, Rejected, "552 5.3.4"),
+        ({"data": "552 5.3.4 too big"}, Rejected, "552 5.3.4"),
         ({"mail": f"421 {ADDRESS} too busy"}, Unavailable, "421"),
         ({"rcpt": f"421 {ADDRESS} too busy"}, Unavailable, "421"),
         ({"data": f"421 {ADDRESS} too busy"}, Unavailable, "421"),
@@ -83,6 +61,7 @@ def test_an_answer_is_one_of_three_errors_without_an_address(
     with smtp_server(Answers(**answers)) as port, contextlib.closing(client(port)) as smtp:
         with pytest.raises(error) as caught:
             smtp.send(mail())
+        assert type(caught.value) is error
         assert codes in str(caught.value)
         assert "@" not in str(caught.value)
 
@@ -115,6 +94,67 @@ def test_a_lost_connection_is_opened_again() -> None:
     with smtp_server(answers, port=port), contextlib.closing(smtp):
         smtp.send(mail())
     assert len(answers.mails) == 2
+
+
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
+def test_a_session_that_the_server_closed_while_it_was_idle_is_opened_again_at_once(step: str) -> None:
+    """Postfix says so with its answer to the next command: 421 4.4.2."""
+    answers = Answers()
+    with smtp_server(answers) as port, contextlib.closing(client(port)) as smtp:
+        smtp.send(mail())
+        answers.once[step] = "421 4.4.2 timeout exceeded"
+        smtp.send(mail())
+    assert len(answers.mails) == 2
+
+
+def test_a_server_that_closes_idle_sessions_gets_the_next_mail_at_once() -> None:
+    answers = Answers()
+    with smtp_server(answers, timeout=0.2) as port, contextlib.closing(client(port)) as smtp:
+        answers.closed.clear()  # the controller's own look whether it works
+        smtp.send(mail())
+        assert answers.closed.wait(PATIENCE), "the server has closed the session"
+        smtp.send(mail())
+    assert len(answers.mails) == 2
+
+
+@pytest.mark.parametrize(("seconds", "sessions"), [(1, 1), (10, 1), (IDLE, 1), (IDLE + 1, 2), (400, 2)])
+def test_a_connection_that_has_been_idle_for_long_is_opened_anew(seconds: float, sessions: int) -> None:
+    answers, now = Answers(), [1000.0]
+    with smtp_server(answers) as port, contextlib.closing(client(port, clock=lambda: now[0])) as smtp:
+        smtp.send(mail())
+        now[0] += seconds
+        smtp.send(mail())
+    assert (len(answers.mails), len(answers.sessions)) == (2, sessions)
+
+
+def test_a_mail_larger_than_the_server_takes_is_not_sent_at_all() -> None:
+    answers = Answers()
+    with smtp_server(answers, data_size_limit=1000) as port, contextlib.closing(client(port)) as smtp:
+        large = mail()
+        large.set_content("x" * 70 + "\n" * 1000)
+        with pytest.raises(Rejected, match=r"552 5\.3\.4 at MAIL FROM"):
+            smtp.send(large)
+        assert not answers.sessions, "MAIL FROM was not said"
+        smtp.send(mail())
+    assert len(answers.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("smtp://127.0.0.1:{port}", "connection refused"),
+        ("smtp://no-such-host.invalid:{port}", "DNS: "),
+        ("smtp+starttls://127.0.0.1:{open}", "STARTTLS is not offered"),
+        ("smtp://user:secret@127.0.0.1:{open}", "AUTH is not offered"),
+        ("smtps://127.0.0.1:{open}", "TLS: wrong version number"),
+    ],
+)
+def test_why_no_connection_comes_about_is_said(url: str, why: str) -> None:
+    with smtp_server(Answers()) as closed:
+        pass
+    with smtp_server(Answers()) as port, pytest.raises(Unavailable, match=why) as caught:
+        SmtpServer(SmtpAddress.parse(url.format(port=closed, open=port))).send(mail())
+    assert "secret" not in str(caught.value)
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:
@@ -170,7 +210,7 @@ def test_tls_is_used_and_an_unknown_certificate_refused(scheme: str, trusted: bo
             if trusted:
                 smtp.send(mail())
             else:
-                with pytest.raises(Unavailable, match="SSLCertVerificationError"):
+                with pytest.raises(Unavailable, match="TLS: certificate verify failed: self-signed certificate"):
                     smtp.send(mail())
     assert len(answers.mails) == trusted
 
@@ -183,6 +223,13 @@ def test_a_wrong_url_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(BadInput, match="RASTI_SMTP_URL") as caught:
         SmtpAddress.parse(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("login", ["m@il/s3cr", "me:s3@cr", "me:s3/cr", "me:s3#cr", "me:s3%cr", "me:s3 cr", "me:s3?cr"])
+def test_a_url_whose_login_is_not_encoded_says_how_to_encode_it_and_never_the_password(login: str) -> None:
+    with pytest.raises(BadInput, match="percent-encoded") as caught:
+        SmtpAddress.parse(f"smtp://{login}@mail.example:587")
+    assert not any(part in str(caught.value) for part in ("m@il", "s3", "cr@"))
 
 
 def test_a_url_is_read() -> None:

@@ -6,7 +6,7 @@ from alembic import op
 import models.types
 
 revision = "0008_bounces"
-down_revision = "0006_open_message_kinds"
+down_revision = "0007_mail_trouble"
 branch_labels = None
 depends_on = None
 

@@ -24,7 +24,7 @@ router = APIRouter(dependencies=[OperatorsOnly])
 @router.get("/desk/leads/{lead_id}/assign")
 def ask_assign(request: Request, site: TheSite, lead_id: Id) -> Response:
     """Ask to whom, and why."""
-    return _ask(request, site, lead_id, "assign", partner="")
+    return _ask(request, site, lead_id, "assign", partner=lead_file(site.book, lead_id).next_partner or "")
 
 
 @router.post("/desk/leads/{lead_id}/assign", dependencies=[OurForm])

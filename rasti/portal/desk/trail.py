@@ -1,18 +1,18 @@
 """The audit trail of anything, and the messages that were not delivered."""
 
-from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from rasti.ledger.desk_trail import TrailQuery, Undelivered, audit_trail, undelivered
-from rasti.ledger.messages import revive
-from rasti.portal.desk.asking import Id, PageNumber, choice, day, number
+from rasti.ledger.mail_trouble import mail_trouble
+from rasti.ledger.resending import parse_kind, resend
+from rasti.portal.desk.asking import Id, Line, PageNumber, choice, day, number
 from rasti.portal.pages import page
 from rasti.portal.site import TheSite
 from rasti.portal.visitor import OperatorsOnly, OurForm, TheOperator
-from rasti.rules.kinds import Channel, Event
+from rasti.rules.kinds import Channel, Event, MessageKind
 
 router = APIRouter(dependencies=[OperatorsOnly])
 
@@ -69,14 +69,23 @@ def messages(
         which=wanted,
         channel=choice(Channel, channel),
         said=said,
+        trouble=mail_trouble(site.book),
+        kinds=[kind for kind in MessageKind if not kind.startswith("run_")],
     )
 
 
+@router.post("/desk/messages/resend", dependencies=[OurForm])
+def send_again(site: TheSite, visitor: TheOperator, kind: Line = "", which: Line = "") -> Response:
+    """Send all mail again that waits or was given up, or all of a kind."""
+    wanted = parse_kind(kind) if kind else None
+    again = resend(site.book_of(visitor.actor), kind=wanted)
+    back = choice(Undelivered, which) or Undelivered.DEAD
+    return RedirectResponse(f"/desk/messages?which={back}&said={'resent' if again else 'nothing'}", status_code=303)
+
+
 @router.post("/desk/messages/{message_id}/revive", dependencies=[OurForm])
-def try_again(
-    site: TheSite, visitor: TheOperator, message_id: Id, which: Annotated[str, Form()] = Undelivered.DEAD
-) -> Response:
-    """Try a message again that is dead or came back; `which`: the list it was found in."""
-    revived = revive(site.book_of(visitor.actor), message_id)
+def try_again(site: TheSite, visitor: TheOperator, message_id: Id, which: Line = "") -> Response:
+    """Try a message again that was given up, came back, or waits for its next try; `which`: the list it stood in."""
+    revived = resend(site.book_of(visitor.actor), [message_id])
     back = choice(Undelivered, which) or Undelivered.DEAD
     return RedirectResponse(f"/desk/messages?which={back}&said={'revived' if revived else 'same'}", status_code=303)

@@ -10,10 +10,10 @@ from models import Lead, Message, Partner, QuarantinedRow, Violation
 from rasti.ledger.clients import correct_client
 from rasti.ledger.desk import assign_lead, close_lead, detach_lead, keep_attached
 from rasti.ledger.ingest import ingest_register
-from rasti.ledger.messages import revive
 from rasti.ledger.months import close_month, note_incomplete, resolve_quarantined
 from rasti.ledger.partners import accept_regulation
 from rasti.ledger.rankings import publish, rank
+from rasti.ledger.resending import resend
 from rasti.ledger.tenures import activate, already_activated, decline, resume, suspend, switch_holder
 from rasti.ledger.violations import record_violation, reverse_violation
 from rasti.rules.bodies import parse_contacts
@@ -100,7 +100,7 @@ def operator_revives(world: World) -> None:
     dead = ask_first(world, select(Message.id).where(col(Message.state) == MessageState.DEAD))
     if dead:
         message = world.random.choice(dead)[0]
-        at_the_desk(world, f"operator revives message {message}", lambda book: revive(book, message))
+        at_the_desk(world, f"operator revives message {message}", lambda book: resend(book, [message]))
 
 
 def at_the_desk(world: World, label: str, decide: Callable[[Any], Any]) -> None:

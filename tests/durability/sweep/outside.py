@@ -20,6 +20,7 @@ _REFUSED = {
     ("welcome", 2): Delayed("451"),
     ("welcome", 3): Rejected("550"),
     ("lead", 4): Unavailable("421"),
+    ("lead", 7): Rejected("550"),
 }
 
 

@@ -21,12 +21,13 @@ from rasti.ledger.handover import hand_over_waiting, open_lead
 from rasti.ledger.heartbeats import beat, forget, note_failure
 from rasti.ledger.idempotency import KeyedRequest
 from rasti.ledger.leads import receive_lead
-from rasti.ledger.messages import revive
 from rasti.ledger.months import close_month, note_incomplete, resolve_quarantined
 from rasti.ledger.partners import accept_regulation, import_partners
 from rasti.ledger.rankings import publish, rank
+from rasti.ledger.resending import resend
 from rasti.ledger.tenures import activate, decline, resume, suspend, switch_holder
 from rasti.ledger.tokens import add_token
+from rasti.ledger.unreceived import alert_again
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.ledger.violations import record_violation, reverse_violation
 from rasti.rules.bodies import parse_contact, parse_contacts, parse_lead
@@ -166,11 +167,18 @@ def worker_is_dead(life: Life) -> None:
         api.close()
 
 
+def mail_of_a_lead(life: Life, lead: int) -> None:
+    """The relay delivers what belongs to one lead."""
+    with life.book.read() as tx:
+        its = tx.all(select(Message.id).where(col(Message.lead_id) == lead))
+    deliver(life.book, life.settings, only=its, postman=life.smtp)
+
+
 def dead_mail_is_revived(life: Life) -> None:
     with life.book.read() as tx:
         dead = tx.all(select(Message.id).where(col(Message.state) == MessageState.DEAD))
     for message in dead:
-        revive(life.book, message)
+        resend(life.book, [message])
     life.relay()
 
 
@@ -274,6 +282,10 @@ STORY: list[tuple[str, Callable[[Life], object]]] = [
     ("2019-09-02 12:29", lambda life: begin_contact(life.book, 5, "bee")),
     # Completed in time, but nobody answered: its second first hour is violated, and the lead is paused meanwhile.
     ("2019-09-02 12:35", lambda life: life.contact(5, "bee", outcome="no_answer", key="too-late")),
+    ("2019-09-02 12:36", lambda life: life.lead(7)),
+    ("2019-09-02 12:37", lambda life: mail_of_a_lead(life, 7)),  # it is given up
+    ("2019-09-02 12:48", lambda life: mail_of_a_lead(life, 7)),  # operators are told
+    ("2019-09-02 13:40", lambda life: alert_again(life.book)),
     ("2019-10-01 00:10", next_month_is_given),
     ("2020-01-01 00:10", lambda life: guard_round(life.book, grace=timedelta(0))),
 ]

@@ -1,0 +1,149 @@
+"""Mail that could not be delivered, as an operator lists it, and sends it again: one by one, or many at once."""
+
+from collections.abc import Collection
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlmodel import col
+
+from models import Message
+from rasti.errors import BadInput, NotFound
+from rasti.ledger.book import MESSAGES, Book, Tx
+from rasti.ledger.mail_trouble import FIRST_DUE, first_due, is_late, is_state
+from rasti.rules.bodies import utc
+from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
+
+_BOUNCED = col(Message.bounced_at).is_not(None)
+
+
+class Trouble(StrEnum):
+    """Why a message is on the list."""
+
+    WAITING = "waiting"  # its time has come; or it was tried, and is tried again
+    DEAD = "dead"  # given up
+    BOUNCED = "bounced"  # came back after the server had taken it
+
+
+def undelivered_within(tx: Tx, trouble: Trouble) -> ColumnElement[bool]:
+    """Condition on a message: it could not be delivered."""
+    match trouble:
+        case Trouble.WAITING:
+            return and_(*is_late(tx))
+        case Trouble.DEAD:
+            return is_state(MessageState.DEAD)
+        case Trouble.BOUNCED:
+            return _BOUNCED
+
+
+def list_undelivered(
+    book: Book, *, trouble: Trouble | None = None, kind: MessageKind | None = None
+) -> list[dict[str, Any]]:
+    """The mails that could not be delivered, the oldest first, as `rasti messages list --json` prints them."""
+    with book.read() as tx:
+        found = [
+            message
+            for which in ([trouble] if trouble else Trouble)
+            for message in tx.all(
+                select(Message)
+                .where(undelivered_within(tx, which), col(Message.channel) == Channel.MAIL, *_of(kind))
+                .order_by(col(Message.id))
+            )
+        ]
+        return [_view(message) for message in sorted(found, key=lambda message: message.id)]
+
+
+def show_message(book: Book, message_id: int) -> dict[str, Any]:
+    """One message, delivered or not. Raises NotFound."""
+    with book.read() as tx:
+        return _view(_get(tx, message_id))
+
+
+def resend(
+    book: Book, ids: Collection[int] | None = None, *, kind: MessageKind | None = None, since: datetime | None = None
+) -> list[int]:
+    """Make what was given up, or waits for its next try, due at once; the ids of what was, in order.
+
+    `ids` None: all such mail, of a kind, first due at `since` or later. One that came back is sent again by its id
+    only: somebody has to have corrected its address. Raises NotFound: there is no message of an id.
+    """
+    with book.write() as tx:
+        if ids is None:
+            asked = [col(Message.channel) == Channel.MAIL, *_of(kind)]
+            asked += [since <= FIRST_DUE] if since else []
+        else:
+            asked = [col(Message.id).in_([_get(tx, message_id).id for message_id in sorted(set(ids))])]
+        # One that a relay has in its hands is being sent at this moment.
+        free = or_(col(Message.claimed_until).is_(None), col(Message.claimed_until) <= tx.now)
+        waiting = and_(*is_late(tx), col(Message.error).is_not(None), free)
+        found = tx.all(
+            select(Message)
+            .where(or_(is_state(MessageState.DEAD), waiting, *([] if ids is None else [_BOUNCED])), *asked)
+            .order_by(col(Message.id))
+            .with_for_update()
+        )
+        over = [message for message in found if message.state is not MessageState.PENDING]
+        # One that was given up, or came back, begins anew; of one that waits it stays known since when.
+        of_before = ("error", "first_due_at", "failed_at", "sent_at", "external_id", "bounced_at", "bounce")
+        anew: dict[str, Any] = dict.fromkeys(of_before)
+        for messages, values in ((over, anew), ([message for message in found if message not in over], {})):
+            tx.session.execute(
+                update(MESSAGES)
+                .where(MESSAGES.c.id.in_([message.id for message in messages]))
+                .values(
+                    state=MessageState.PENDING,
+                    not_before=tx.now,
+                    tries=0,
+                    postponed=0,
+                    claimed_by=None,
+                    claimed_until=None,
+                    **values,
+                )
+            )
+        for message in found:
+            event = Event.MESSAGE_REVIVED if message in over else Event.MESSAGE_HASTENED
+            tx.audit(event, lead_id=message.lead_id, message=message.id, kind=message.kind.value)
+        tx.sent.extend(message.id for message in found)
+        tx.wakes_relays = bool(found)
+        return [message.id for message in found]
+
+
+def parse_kind(word: str) -> MessageKind:
+    """A kind of mail. Raises BadInput that names those there are."""
+    kinds = [kind for kind in MessageKind if not kind.startswith("run_")]
+    if word not in kinds:
+        raise BadInput(
+            "There is no kind of message {kind}: choose one of {kinds}.",
+            field="kind",
+            kind=word,
+            kinds=", ".join(kinds),
+        )
+    return MessageKind(word)
+
+
+def _of(kind: MessageKind | None) -> list[ColumnElement[bool]]:
+    return [] if kind is None else [col(Message.kind) == kind]
+
+
+def _get(tx: Tx, message_id: int) -> Message:
+    message = tx.session.get(Message, message_id)
+    if message is None:
+        raise NotFound("There is no message {id}.", id=message_id)
+    return message
+
+
+def _view(message: Message) -> dict[str, Any]:
+    return {
+        "message": message.id,
+        "kind": message.kind.value,
+        "state": message.state.value,
+        "lead": message.lead_id,
+        "attempt": message.attempt_id,
+        "partner": message.partner_code,
+        "due_at": utc(first_due(message)),
+        "next_try_at": utc(message.not_before) if message.state is MessageState.PENDING else None,
+        "sent_at": utc(message.sent_at) if message.sent_at else None,
+        "tries": message.tries + message.postponed,
+        "reason": message.error,
+    }
