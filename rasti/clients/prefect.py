@@ -1,6 +1,5 @@
 """Prefect's HTTP API, the few calls we need: create scheduled runs in bulk, find them, delete them."""
 
-import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from rasti.errors import Unavailable
+from rasti.settings import prefect_setting
 
 MOST_CREATED = 100  # a call of create_flow_run/bulk
 MOST_FOUND = 200  # a page of flow_runs/filter
@@ -302,7 +302,7 @@ def prefect_api(
     url: str, *, timeout: httpx.Timeout = TIMEOUT, busy_pauses: Sequence[float] = BUSY_PAUSES
 ) -> Iterator[PrefectApi]:
     """Prefect's API, with the authentication that Prefect's own setting holds."""
-    auth = os.environ.get("PREFECT_API_AUTH_STRING")
+    auth = prefect_setting("PREFECT_API_AUTH_STRING")
     api = PrefectApi(url, auth=auth, timeout=timeout, busy_pauses=busy_pauses)
     try:
         yield api
