@@ -63,7 +63,8 @@ def keep(present: DeploymentResponse, ours: DeploymentUpdate) -> Iterator[str]:
     name, last = present.name, _read(present.version)
     now, wanted = _fields_of(present), _fields(ours)
     ours.version = _version(_marks(ours.schedules or [], wanted))
-    ours.model_fields_set.discard("paused")
+    if not ours.paused:  # what prefect.yaml itself pauses is paused; nothing is ever switched on
+        ours.model_fields_set.discard("paused")
     if present.paused:
         yield _("the deployment {name} is paused.").format(name=name)
     for field, value in wanted.items():
@@ -97,11 +98,13 @@ def _keep_schedules(present: DeploymentResponse, ours: DeploymentUpdate, last: M
             )
         elif found is None or (last is not None and last.get(slug) == digest(before)):
             if found is None or _value(found) != _value(schedule):
-                send[slug] = schedule
+                send[slug] = schedule if found is None else _updated(schedule, schedule.active)
         elif before != _value(schedule):
             yield _(
                 "the schedule {slug} of {name} was changed in Prefect: {theirs}; prefect.yaml says: {ours}."
             ).format(slug=slug, name=name, theirs=_words(found), ours=_words(schedule))
+        if found is not None and found.active and schedule.active is False:
+            send.setdefault(slug, _updated(found, False))
     for found in present.schedules:
         if found.slug not in slugs:
             yield _("a schedule of {name} that was added in Prefect: {what}.").format(name=name, what=_words(found))
@@ -115,7 +118,8 @@ def _keep_schedules(present: DeploymentResponse, ours: DeploymentUpdate, last: M
         ours.schedules = list(send.values())  # by their slugs; the server leaves the others alone
     else:
         # The server cannot tell those without a slug apart: it makes all of them anew from what is sent.
-        old = [_as_it_is(found, send.pop(str(found.slug), None)) for found in present.schedules]
+        changed = [send.pop(found.slug) if found.slug in send else _updated(found, None) for found in present.schedules]
+        old = [_as_active(found, schedule) for found, schedule in zip(present.schedules, changed, strict=True)]
         ours.schedules = [*old, *send.values()]
 
 
@@ -193,12 +197,20 @@ def _words(schedule: Schedule) -> str:
     return f"{when} ({given})" if given else when
 
 
-def _as_it_is(found: DeploymentSchedule, changed: DeploymentScheduleUpdate | None) -> DeploymentScheduleUpdate:
-    """The same schedule, as active as it is; `changed`: what prefect.yaml changes of it."""
-    what = changed or found
+def _updated(schedule: DeploymentSchedule | DeploymentScheduleUpdate, active: bool | None) -> DeploymentScheduleUpdate:
+    """What to send of a schedule that is there; whether it is active is only sent to pause it."""
     return DeploymentScheduleUpdate(
-        slug=found.slug, schedule=what.schedule, active=found.active, parameters=what.parameters or {}
+        slug=schedule.slug,
+        schedule=schedule.schedule,
+        parameters=schedule.parameters or {},
+        active=False if active is False else None,
     )
+
+
+def _as_active(found: DeploymentSchedule, sent: DeploymentScheduleUpdate) -> DeploymentScheduleUpdate:
+    """The same, as active as it is there: it will be made anew."""
+    sent.active = found.active and sent.active is not False
+    return sent
 
 
 def _marks(schedules: list[Any], fields: dict[str, object]) -> Marks:
