@@ -8,6 +8,7 @@ import pytest
 from models import Message
 from rasti.ledger import messages
 from rasti.ledger.messages import Claim
+from rasti.ledger.resending import resend
 from rasti.rules.kinds import MessageKind
 from tests.e2e.conftest import Rasti
 from tests.e2e.neglect import first_checkpoint, neglected_lead, winner_holds
@@ -55,7 +56,7 @@ def test_an_alert_that_mail_cannot_carry_fails_the_sweep_after_its_work(prefect:
         "reason": "554 5.7.1 at RCPT TO",
     }
 
-    assert messages.revive(rasti.book, claim.id)
+    assert resend(rasti.book, [claim.id]) == [claim.id]
     again = prefect.finished(prefect.api.start_run("sweep", {}))
     assert again["state_type"] == "COMPLETED", again["state"]
 
