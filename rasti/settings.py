@@ -2,6 +2,7 @@
 
 import os
 import re
+import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -126,13 +127,13 @@ class Settings(BaseSettings):
     @cached_property
     def prefect_api_url(self) -> str | None:
         """Prefect's own setting: where its API is; none means that no Prefect is configured."""
-        return os.environ.get("PREFECT_API_URL") or None
+        return prefect_setting("PREFECT_API_URL")
 
 
 def load_settings() -> Settings:
     """Read the settings. Raises BadInput that names the setting: unknown, or with a wrong value."""
     known = {f"RASTI_{name.upper()}" for name in Settings.model_fields}
-    for name in sorted({*os.environ, *_dotenv_names()}):
+    for name in sorted({*os.environ, *_dotenv()}):
         if name.startswith("RASTI_") and name not in known | _NOT_OURS:
             raise BadInput("Unknown setting {name}: known are {known}.", name=name, known=", ".join(sorted(known)))
     try:
@@ -152,9 +153,29 @@ def load_settings() -> Settings:
     return settings
 
 
-def _dotenv_names() -> set[str]:
+def prefect_setting(name: str) -> str | None:
+    """A setting of Prefect's, from where its own commands read it: environment, `.env`, `prefect config set`."""
+    return os.environ.get(name) or _dotenv().get(name) or _profile_of_prefect().get(name)
+
+
+def _profile_of_prefect() -> dict[str, str]:
+    """The active profile; Prefect itself would take a second to tell. Raises BadInput: it cannot be read."""
+    home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
+    try:
+        profiles = tomllib.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return {}  # a service without a home has none
+    except (OSError, ValueError) as error:
+        raise BadInput("{path} cannot be read: {why}.", path=path, why=error) from error
+    active = os.environ.get("PREFECT_PROFILE") or profiles.get("active")
+    found: dict[str, str] = profiles.get("profiles", {}).get(active, {})
+    return found
+
+
+def _dotenv() -> dict[str, str | None]:
     """What the `.env` file sets, in the spelling of the environment. Raises BadInput: it cannot be read."""
     try:
-        return {name.upper() for name in dotenv_values(".env", encoding="utf-8")}
+        return {name.upper(): value for name, value in dotenv_values(".env", encoding="utf-8").items()}
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput("{path} cannot be read: {why}.", path=".env", why=error) from error

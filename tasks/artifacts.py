@@ -139,6 +139,14 @@ def show_fallback(done: FallBack, handed_over: list[int]) -> None:
     )
 
 
+def show_sweep(done: str, mail: str) -> None:
+    """What a sweep did that the normal path had left undone, and what is wrong with the mail."""
+    parts = [f"## Done by the sweep\n\n{done}"] if done else []
+    if mail:
+        parts.append(f"## Mail is not delivered\n\n{mail} {_at_the_desk('messages')}")
+    create_markdown_artifact(key="sweep", markdown="\n\n".join(parts), description=done or mail)
+
+
 def _skips(skips: tuple[Skip, ...]) -> str:
     if not skips:
         return "Nobody was passed."

@@ -169,6 +169,7 @@ def _draw_restored(console: Any, result: Mapping[str, Any], zone: tzinfo) -> Non
         console.print(_("The former database ({part}) is kept: {place}").format(part=name, place=place))
     if "prefect" not in result["parts"]:
         console.print(_("Prefect's database was not restored: the steward makes the runs that are missing anew."))
+    console.print(_("Now run `prefect deploy --all`, and pause again what was paused since the backup."))
     if result["other_rules"]:
         console.print(_("The rules (programme.yaml) are not those of the backup, which has its own copy."))
     again = [

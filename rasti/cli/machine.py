@@ -37,6 +37,7 @@ class Machine:
     ui_url: str
     api_url: str
     portal_url: str
+    kept: tuple[str, ...]  # what people set in Prefect and deploying left alone, a line each
 
     def reload(self) -> None:
         """Start anew what has read the programme; the worker's runs read it each time."""
@@ -70,22 +71,24 @@ def running_machine(settings: "Settings") -> Iterator[Machine]:
         children.start(STEWARD, "rasti.cli.main", "steward")
         children.start(PORTAL, "rasti.cli.main", "portal", "--host", HOST, "--port", str(portal), together=True)
         os.environ.update(environment)
-        _wait_for_prefect(children, api_url)
+        kept = _wait_for_prefect(children, api_url)
         portal_url = f"http://{HOST}:{portal}"
         children.until(lambda: is_up(portal_url), "The portal")
         mailbox = None if settings.smtp_url else settings.mailbox.resolve()
-        yield Machine(children, settings.home.resolve(), mailbox, logs, ui_url, api_url, portal_url)
+        yield Machine(children, settings.home.resolve(), mailbox, logs, ui_url, api_url, portal_url, kept)
 
 
-def _wait_for_prefect(children: Children, api_url: str) -> None:
+def _wait_for_prefect(children: Children, api_url: str) -> tuple[str, ...]:
     from rasti.clients.prefect import prefect_api
 
     with prefect_api(api_url) as prefect:
         children.until(prefect.is_up, "The Prefect server")
         prefect.make_pool(POOL, WORKER_TYPE)
     worker = children.start("Worker", *worker_command(), together=True)
-    children.run("Deployments", *deploy_command())
+    deployed = children.run("Deployments", *deploy_command())
     children.until(lambda: "started!" in worker.log.read_text(encoding="utf-8"), "The worker")
+    kept = _("Kept: {what}").format(what="")  # as rasti/worker/deploying.py says it
+    return tuple(line for line in deployed.read_text(encoding="utf-8").splitlines() if line.startswith(kept))
 
 
 def prefect_port() -> int:

@@ -94,13 +94,14 @@ class Children:
             self._started.append([child])
         return child
 
-    def run(self, name: str, *arguments: str) -> None:
-        """Run a command to its end. Raises Unavailable: it failed."""
+    def run(self, name: str, *arguments: str) -> Path:
+        """Run a command to its end; its log. Raises Unavailable: it failed."""
         child = self.start(name, *arguments)
         child._process.wait()
         self._started.pop()
         if child._process.returncode:
             child.check()
+        return child.log
 
     def restart(self, name: str) -> None:
         """Stop a process and start it again."""

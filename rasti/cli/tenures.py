@@ -21,6 +21,7 @@ from rasti.i18n import _
 if TYPE_CHECKING:
     from rasti.ledger.book import Book
     from rasti.ledger.tenures import Activation
+    from rasti.steward.prefect_state import PrefectHealth
 
 
 def register(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
@@ -125,6 +126,9 @@ def status(ctx: typer.Context, json: JsonOption = False) -> None:
 
     with ledger(ctx, deliver=False) as book:
         view: dict[str, Any] = status_view(book)
+        prefect = _prefect_health(book)
+    if prefect is not None:
+        view["prefect"] = prefect.as_json()
 
     def draw(console: Any) -> None:
         tenure, restored = view["tenure"], view.get("restored")
@@ -154,6 +158,11 @@ def status(ctx: typer.Context, json: JsonOption = False) -> None:
         ]
         draw_table(console, "", [_("Leads"), _("Number")], rows)
         _draw_mail(console, view["messages"], book.programme.zone)
+        for trouble in prefect.troubles if prefect else ():
+            console.print(f"Prefect: {trouble.said.text(_)}", markup=False)
+        if prefect is not None and prefect.state is not None and prefect.state.paused:
+            names = ", ".join(prefect.state.paused)
+            console.print(_("Prefect: paused deployments: {names}.").format(names=names), markup=False)
 
     emit(json, view, draw)
 
@@ -177,3 +186,18 @@ def _draw_mail(console: Any, mail: dict[str, Any], zone: tzinfo) -> None:
         text = _("Not delivered to the operators: message {message}, {kind} {about}")
         console.print(text.format(about=about, **alert).rstrip(), markup=False)
     console.print(_("See `rasti messages list`; send them again with `rasti messages resend`."), markup=False)
+
+
+def _prefect_health(book: "Book") -> "PrefectHealth | None":
+    """How Prefect does, asked for no longer than a second or so; None: none is configured."""
+    from functools import partial
+
+    from rasti.settings import load_settings
+
+    url = load_settings().prefect_api_url
+    if url is None:
+        return None
+    from rasti.clients.prefect import open_quickly
+    from rasti.steward.prefect_state import prefect_health
+
+    return prefect_health(book, partial(open_quickly, url))

@@ -83,6 +83,8 @@ def _say_where(machine: "Machine", seconds: float) -> None:
         print(_("  Mailbox   {path}").format(path=machine.mailbox))
     print(_("  Home      {path}").format(path=machine.home))
     print(_("  Logs      {path}").format(path=machine.logs), flush=True)
+    for line in machine.kept:
+        print(line, flush=True)
 
 
 def _tell(home: "DemoHome", machine: "Machine") -> int:

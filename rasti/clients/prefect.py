@@ -1,18 +1,19 @@
 """Prefect's HTTP API, the few calls we need: create scheduled runs in bulk, find them, delete them."""
 
-import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import httpx
 
 from rasti.errors import Unavailable
+from rasti.settings import prefect_setting
 
 MOST_CREATED = 100  # a call of create_flow_run/bulk
 MOST_FOUND = 200  # a page of flow_runs/filter
@@ -21,6 +22,8 @@ UNFINISHED = ["PENDING", "RUNNING"]
 BUSY_PAUSES = (0.2, 0.5, 1.0)  # seconds; Prefect on SQLite says 503 while another has the one write lock
 TIMEOUT = httpx.Timeout(20.0, connect=2.0)
 QUICK = httpx.Timeout(1.0)  # for somebody who waits at a page
+MISSED_HEARTBEATS = 3  # after so many a worker counts as gone, as for Prefect itself
+HEARTBEAT = 30.0  # seconds, where a worker does not say how often it reports
 
 # A work pool's job variables: none. The server validates every run that it creates against them.
 MINIMAL_TEMPLATE: dict[str, Any] = {
@@ -52,6 +55,26 @@ class UnfinishedRun:
     lasts: timedelta
 
 
+@dataclass(frozen=True)
+class Pool:
+    """A work pool that our deployments use, and how many of its workers are online."""
+
+    name: str
+    paused: bool
+    workers: int
+
+
+@dataclass(frozen=True)
+class PrefectState:
+    """How deployments and their pools do; `oldest_late` in seconds, by the server's clock."""
+
+    missing: tuple[str, ...]  # deployments that there should be
+    paused: tuple[str, ...]  # deployments that somebody paused
+    pools: tuple[Pool, ...]
+    late: int  # runs that no worker has taken in time
+    oldest_late: float
+
+
 class PrefectApi:
     """A connection to a Prefect server; the URL ends with /api. All failures are Unavailable."""
 
@@ -62,6 +85,7 @@ class PrefectApi:
         auth: str | None = None,
         timeout: httpx.Timeout = TIMEOUT,
         transport: httpx.BaseTransport | None = None,
+        busy_pauses: Sequence[float] = BUSY_PAUSES,
     ) -> None:
         user, _colon, password = (auth or "").partition(":")
         self._http = httpx.Client(
@@ -71,6 +95,7 @@ class PrefectApi:
             transport=transport,
         )
         self._deployments: dict[str, UUID] = {}
+        self._busy_pauses = busy_pauses
 
     def close(self) -> None:
         self._http.close()
@@ -164,9 +189,9 @@ class PrefectApi:
             "limit": MOST_FOUND,
         }
         response = self._answer("POST", "flow_runs/filter", body)
-        now = parsedate_to_datetime(response.headers["date"])
+        now = _date(response)
         return [
-            UnfinishedRun(UUID(run["id"]), run["name"], now - datetime.fromisoformat(run["state"]["timestamp"]))
+            UnfinishedRun(UUID(run["id"]), run["name"], now - _instant(run["state"]["timestamp"]))
             for run in response.json()
         ]
 
@@ -190,6 +215,43 @@ class PrefectApi:
             deleted += len(self._call("POST", "flow_runs/bulk_delete", body)["deleted"])
         return deleted
 
+    def state(self, names: Sequence[str], *, late_after: timedelta) -> PrefectState:
+        """How our deployments of these names do, and how many runs of their flows are late by more than this."""
+        ours = {"name": {"any_": list(names)}}
+        response = self._answer("POST", "deployments/filter", {"flows": ours, "deployments": ours})
+        now, found = _date(response), response.json()
+        pool_names = sorted({deployment["work_pool_name"] for deployment in found if deployment["work_pool_name"]})
+        pools = self._call("POST", "work_pools/filter", {"work_pools": {"name": {"any_": pool_names}}})
+        late = {
+            "flows": ours,
+            "flow_runs": {
+                "state": {"name": {"any_": ["Scheduled", "Late"]}},
+                "next_scheduled_start_time": {"before_": (now - late_after).isoformat()},
+            },
+        }
+        count = self._call("POST", "flow_runs/count", late)
+        first = {"sort": "NEXT_SCHEDULED_START_TIME_ASC", "limit": 1}
+        oldest = self._call("POST", "flow_runs/filter", late | first) if count else []
+        return PrefectState(
+            missing=tuple(sorted(set(names) - {deployment["name"] for deployment in found})),
+            paused=tuple(sorted(deployment["name"] for deployment in found if deployment["paused"])),
+            pools=tuple(Pool(pool["name"], pool["is_paused"], self._workers(pool["name"], now)) for pool in pools),
+            late=count,
+            oldest_late=max(
+                ((now - _instant(run["next_scheduled_start_time"])).total_seconds() for run in oldest), default=0.0
+            ),
+        )
+
+    def _workers(self, pool: str, now: datetime) -> int:
+        """How many workers of a pool were heard of lately. Prefect's own word for that comes later, from a service."""
+        workers = self._call("POST", f"work_pools/{quote(pool, safe='')}/workers/filter", {})
+        return sum(
+            worker["last_heartbeat_time"] is not None
+            and now - _instant(worker["last_heartbeat_time"])
+            <= MISSED_HEARTBEATS * timedelta(seconds=worker["heartbeat_interval_seconds"] or HEARTBEAT)
+            for worker in workers
+        )
+
     def _call(self, method: str, path: str, body: object = None) -> Any:
         response = self._answer(method, path, body)
         try:
@@ -200,7 +262,7 @@ class PrefectApi:
     def _answer(self, method: str, path: str, body: object) -> httpx.Response:
         try:
             response = self._http.request(method, path, json=body)
-            for pause in BUSY_PAUSES:
+            for pause in self._busy_pauses:
                 if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     break
                 time.sleep(pause)
@@ -212,6 +274,13 @@ class PrefectApi:
                     "Prefect at {url} has no deployment for {path}: run `prefect deploy --all`.",
                     url=self._http.base_url,
                     path=path,
+                ) from error
+            if error.response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+                raise Unavailable(
+                    "Prefect at {url} does not let us in (status {status}): set PREFECT_API_AUTH_STRING to what its "
+                    "server has as PREFECT_SERVER_API_AUTH_STRING.",
+                    url=self._http.base_url,
+                    status=error.response.status_code,
                 ) from error
             raise Unavailable(
                 "Prefect at {url} refused {path}: status {status}.",
@@ -229,13 +298,30 @@ class PrefectApi:
 
 
 @contextmanager
-def prefect_api(url: str, *, timeout: httpx.Timeout = TIMEOUT) -> Iterator[PrefectApi]:
+def prefect_api(
+    url: str, *, timeout: httpx.Timeout = TIMEOUT, busy_pauses: Sequence[float] = BUSY_PAUSES
+) -> Iterator[PrefectApi]:
     """Prefect's API, with the authentication that Prefect's own setting holds."""
-    api = PrefectApi(url, auth=os.environ.get("PREFECT_API_AUTH_STRING"), timeout=timeout)
+    auth = prefect_setting("PREFECT_API_AUTH_STRING")
+    api = PrefectApi(url, auth=auth, timeout=timeout, busy_pauses=busy_pauses)
     try:
         yield api
     finally:
         api.close()
+
+
+def open_quickly(url: str) -> AbstractContextManager[PrefectApi]:
+    """The same for somebody who waits for no more than a second or so: a busy server is not asked again."""
+    return prefect_api(url, timeout=QUICK, busy_pauses=())
+
+
+def _date(response: httpx.Response) -> datetime:
+    """The server's own clock."""
+    return parsedate_to_datetime(response.headers["date"])
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _parts(ids: Collection[UUID], size: int) -> Iterator[list[UUID]]:

@@ -35,13 +35,16 @@ def ready(site: TheSite) -> Response:
     if lags is None:
         return JSONResponse({"status": "unavailable", "database": "not upgraded"}, status_code=503)
     prefect = _prefect(site.prefect)
-    reasons = [*(["prefect_down"] if prefect == "down" else []), *_reasons(lags)]
+    workers = site.prefect.health(site.book) if site.prefect else None
+    down = ["prefect_down"] if prefect == "down" else []
+    reasons = list(dict.fromkeys([*down, *(workers.codes if workers else []), *_reasons(lags)]))
     return JSONResponse(
         {
             "status": "degraded" if reasons else "ready",
             "reasons": reasons,
             "database": "up",
             "prefect": prefect,
+            "workers": workers and workers.as_json(),
             "relay_lag_seconds": round(lags.mail, 1),
             "guard_lag_seconds": round(lags.verdict, 1),
             "heartbeat_age_seconds": {loop: round(age, 1) for loop, age in lags.heartbeats.items()},

@@ -10,6 +10,8 @@ from prometheus_client.registry import Collector
 from rasti.errors import Unavailable
 from rasti.ledger.book import Book
 from rasti.ledger.pulse import Pulse, pulse
+from rasti.portal.prefect import Prefect
+from rasti.steward.prefect_state import PrefectHealth
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -17,7 +19,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """One registry an application, so that two in one process do not meet."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, prefect: Prefect | None = None) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "rasti_http_requests", "Requests answered.", ["route", "method", "status"], registry=self._registry
@@ -29,7 +31,7 @@ class Metrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=self._registry,
         )
-        self._registry.register(_Programme(book))
+        self._registry.register(_Programme(book, prefect))
 
     def note(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one request; `route` is the template of its path, which holds nobody's data."""
@@ -44,8 +46,8 @@ class Metrics:
 class _Programme(Collector):
     """The pulse of the programme, taken when it is asked for."""
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, book: Book, prefect: Prefect | None) -> None:
+        self._book, self._prefect = book, prefect
 
     def describe(self) -> list[GaugeMetricFamily]:
         return []  # registering asks the database nothing
@@ -53,12 +55,15 @@ class _Programme(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
             now = pulse(self._book)
+            health = self._prefect.health(self._book) if self._prefect else None
         except Unavailable:
             # How requests go is told also then: it is what somebody wants to see.
             yield GaugeMetricFamily("rasti_database_up", "Whether the database answers.", value=0)
             return
         yield GaugeMetricFamily("rasti_database_up", "Whether the database answers.", value=1)
         yield from _families(now)
+        if health is not None:
+            yield from _prefect_families(health)
 
 
 def _families(now: Pulse) -> Iterator[GaugeMetricFamily]:
@@ -79,6 +84,23 @@ def _families(now: Pulse) -> Iterator[GaugeMetricFamily]:
     if now.restored is not None:
         yield GaugeMetricFamily("rasti_restored_seconds", "Since a backup was restored.", value=now.restored)
     yield _family("rasti_heartbeat_age_seconds", "Since a loop last finished a round.", "loop", now.heartbeats)
+
+
+def _prefect_families(health: PrefectHealth) -> Iterator[GaugeMetricFamily]:
+    verdicts = {"guard": health.verdicts.guard, "flow_run": health.verdicts.runs}
+    yield _family("rasti_verdicts_last_hour", "Verdicts at due times in the last hour.", "by", verdicts)
+    state = health.state
+    yield GaugeMetricFamily("rasti_prefect_up", "Whether Prefect answers us.", value=state is not None)
+    if state is None:
+        return
+    workers = {pool.name: pool.workers for pool in state.pools}
+    paused = {pool.name: pool.paused for pool in state.pools}
+    yield _family("rasti_prefect_workers_online", "Workers that report.", "pool", workers)
+    yield _family("rasti_prefect_pool_paused", "Whether the work pool is paused.", "pool", paused)
+    yield GaugeMetricFamily("rasti_prefect_runs_late", "Runs that no worker took in time.", value=state.late)
+    yield GaugeMetricFamily("rasti_prefect_oldest_late_run_seconds", "Since it was due.", value=state.oldest_late)
+    missing, lacking = len(state.missing), "Deployments that Prefect lacks."
+    yield GaugeMetricFamily("rasti_prefect_deployments_missing", lacking, value=missing)
 
 
 def _family(name: str, text: str, label: str, values: Mapping[Any, float]) -> GaugeMetricFamily:

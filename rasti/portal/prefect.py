@@ -1,16 +1,22 @@
 """Prefect as a page asks for it: is it there, start a run, how is that run doing. Quick, or not at all."""
 
+import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from rasti.clients.prefect import QUICK, PrefectApi, prefect_api
+from rasti.clients.prefect import PrefectApi, open_quickly, prefect_api
 from rasti.errors import Unavailable
+from rasti.ledger.book import Book
+from rasti.steward.prefect_state import PrefectHealth, prefect_health
 
 _RUNNING = frozenset({"SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"})
+
+KEPT = 10.0  # seconds for which what was seen of Prefect is believed
 
 Open = Callable[[], AbstractContextManager[PrefectApi]]
 
@@ -24,6 +30,22 @@ class RunState:
     running: bool
 
 
+class _Kept:
+    """What was seen last, for those who ask often: monitoring, and the desk, which refreshes itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._health: PrefectHealth | None = None
+        self._until = 0.0
+
+    def health(self, look: Callable[[], PrefectHealth]) -> PrefectHealth:
+        with self._lock:  # whoever comes meanwhile waits for the same answer
+            if self._health is None or time.monotonic() >= self._until:
+                self._health = look()
+                self._until = time.monotonic() + KEPT
+            return self._health
+
+
 @dataclass(frozen=True)
 class Prefect:
     """The Prefect server of an installation; `open_quickly` is for somebody who waits at a page."""
@@ -31,16 +53,21 @@ class Prefect:
     url: str  # of its API, ends with /api
     open: Open
     open_quickly: Open
+    _kept: _Kept = field(default_factory=_Kept, compare=False)
 
     @classmethod
     def at(cls, url: str) -> "Prefect":
         """The server at this URL."""
-        return cls(url, partial(prefect_api, url), partial(prefect_api, url, timeout=QUICK))
+        return cls(url, partial(prefect_api, url), partial(open_quickly, url))
 
     def is_up(self) -> bool:
         """Whether the server answers within about a second."""
         with self.open_quickly() as api:
             return api.is_up()
+
+    def health(self, book: Book) -> PrefectHealth:
+        """How it does, as seen in the last ten seconds. Raises Unavailable: the database."""
+        return self._kept.health(lambda: prefect_health(book, self.open_quickly))
 
     def start(self, deployment: str, parameters: dict[str, Any]) -> UUID:
         """Start a run now; its id. Raises Unavailable."""

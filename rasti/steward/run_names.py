@@ -1,5 +1,6 @@
 """Names of flow runs, as a person reads them: ids only, no person."""
 
+from rasti.ledger.mail_trouble import MailTrouble
 from rasti.rules.kinds import CheckpointKind
 from rasti.rules.month import Month
 
@@ -8,6 +9,9 @@ KIND_WORDS = {
     CheckpointKind.THREE_DAYS: "3 days",
     CheckpointKind.TWO_WEEKS: "2 weeks",
 }
+
+# The state of a sweep that did its work and has to say this, apart from one that crashed or failed.
+MAIL_UNDELIVERED = "Mail undelivered"
 
 
 def ranking_name(month: Month, version: int) -> str:
@@ -18,8 +22,17 @@ def ingest_name(registers: int) -> str:
     return f"ingest · {registers or 'no'} new register{'' if registers == 1 else 's'}"
 
 
-def sweep_name(found: str | None) -> str:
-    return f"sweep · {found or 'nothing left undone'}"
+def sweep_name(found: str | None, *, mail: bool = False) -> str:
+    return f"sweep · {found or 'nothing left undone'}{' · mail undelivered' if mail else ''}"
+
+
+def mail_words(trouble: MailTrouble) -> str:
+    """What is wrong with the mail, in a line."""
+    alerts = f"; alerts among them: {trouble.alerts}" if trouble.alerts else ""
+    return (
+        f"Mail cannot be delivered since {trouble.since:%Y-%m-%d %H:%M:%S} UTC: {trouble.waiting} tried in vain, "
+        f"{trouble.dead} given up{alerts}. The last answer: {trouble.reason or 'none'}."
+    )
 
 
 def lead_name(lead_id: int | None) -> str:

@@ -70,12 +70,19 @@ class PrefectServer:
         self.api.close()
         self.api = PrefectApi(self.url)
 
-    def deploy(self, *names: str, pool: str = POOL, kind: str = "rasti-warm") -> None:
+    def deploy(
+        self,
+        *names: str,
+        pool: str = POOL,
+        kind: str = "rasti-warm",
+        file: Path = ROOT / "prefect.yaml",
+        log: str = "deploy",
+    ) -> None:
         """The deployments of prefect.yaml (all, or those named) on a pool."""
         if not self.api.has_pool(pool):
             self.command("pool", "work-pool", "create", pool, "--type", kind)
         which = [part for name in names for part in ("--name", name)] or ["--all"]
-        self.command("deploy", "--no-prompt", "deploy", *which, "--prefect-file", str(ROOT / "prefect.yaml"), pool=pool)
+        self.command(log, "--no-prompt", "deploy", *which, "--prefect-file", str(file), pool=pool)
 
     def command(self, name: str, *arguments: str, pool: str = POOL) -> None:
         """Run one command of Prefect's."""

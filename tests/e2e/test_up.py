@@ -90,6 +90,22 @@ def test_the_schedules_create_runs(tmp_path: Path) -> None:
         )
 
 
+def test_a_deployment_that_was_paused_is_still_paused_after_the_next_start(tmp_path: Path) -> None:
+    def ranking() -> str:
+        name = "monthly-ranking"
+        found = httpx.get(f"http://127.0.0.1:{running.port}/api/deployments/name/{name}/{name}").raise_for_status()
+        return f"{found.json()['id']} {'paused' if found.json()['paused'] else 'active'}"
+
+    with up(tmp_path) as running:
+        eventually(lambda: running.says("Ready after"), seconds=120, what="ready")
+        deployment_id = ranking().removesuffix(" active")
+        url = f"http://127.0.0.1:{running.port}/api/deployments/{deployment_id}/pause_deployment"
+        httpx.post(url, timeout=30).raise_for_status()
+    with up(tmp_path) as running:
+        eventually(lambda: running.says("Kept: the deployment monthly-ranking is paused."), seconds=120, what="kept")
+        assert ranking() == f"{deployment_id} paused"
+
+
 def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     with up(tmp_path) as running:
         eventually(lambda: running.says("Ready after"), seconds=120, what="ready")

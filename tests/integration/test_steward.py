@@ -188,3 +188,23 @@ def test_the_alarm_stops_listening_when_told_to(engine: Engine) -> None:
     stop.set()
     alarm.wait(stop, PATIENCE)
     alarm.close()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_the_steward_says_which_loops_it_runs_and_why_not_the_one_for_prefect(
+    book: Book, settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", logger="rasti")
+    with steward(book, settings):
+        pass
+    said = {record.message: getattr(record, "fields", {}) for record in caplog.records}
+    assert said["steward.started"] == {"loops": "relay,guard"}
+    assert "PREFECT_API_URL is not set" in said["steward.without_prefect"]["why"]
+
+    caplog.clear()
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    with steward(book, Settings(**settings.model_dump())):
+        pass
+    said = {record.message: getattr(record, "fields", {}) for record in caplog.records}
+    assert said["steward.started"] == {"loops": "relay,guard,runs"}
+    assert "steward.without_prefect" not in said

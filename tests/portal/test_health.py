@@ -59,6 +59,7 @@ def test_ready_means_that_the_database_is_up_to_date(guest: Browser, book: Book)
         "reasons": [],
         "database": "up",
         "prefect": "not configured",
+        "workers": None,
         "relay_lag_seconds": 0.0,
         "guard_lag_seconds": 0.0,
         "heartbeat_age_seconds": {},

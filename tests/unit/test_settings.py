@@ -6,7 +6,7 @@ import pytest
 
 from rasti.cli.main import run
 from rasti.errors import BadInput
-from rasti.settings import load_settings
+from rasti.settings import load_settings, prefect_setting
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +84,34 @@ def test_a_full_disk_is_said_without_a_trace(
     assert run(["db", "upgrade"]) == 1
     assert "Traceback" not in (message := capsys.readouterr().err)
     assert message
+
+
+def test_prefects_settings_are_read_where_its_own_commands_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings().prefect_api_url is None
+
+    profiles = tmp_path / "profiles.toml"
+    profiles.write_text(
+        'active = "office"\n[profiles.office]\nPREFECT_API_URL = "http://office/api"\n'
+        'PREFECT_API_AUTH_STRING = "rasti:office"\n[profiles.home]\nPREFECT_API_URL = "http://home/api"\n'
+    )
+    monkeypatch.setenv("PREFECT_PROFILES_PATH", str(profiles))
+    assert load_settings().prefect_api_url == "http://office/api"
+    assert prefect_setting("PREFECT_API_AUTH_STRING") == "rasti:office"
+    monkeypatch.setenv("PREFECT_PROFILE", "home")
+    assert load_settings().prefect_api_url == "http://home/api"
+
+    (tmp_path / ".env").write_text("PREFECT_API_URL=http://env-file/api\n")
+    assert load_settings().prefect_api_url == "http://env-file/api"
+    monkeypatch.setenv("PREFECT_API_URL", "http://environment/api")
+    assert load_settings().prefect_api_url == "http://environment/api"
+
+
+def test_a_profile_of_prefect_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles = tmp_path / "profiles.toml"
+    profiles.write_text("active = \n")
+    monkeypatch.setenv("PREFECT_PROFILES_PATH", str(profiles))
+    with pytest.raises(BadInput, match=r"profiles\.toml cannot be read"):
+        load_settings().prefect_api_url  # noqa: B018

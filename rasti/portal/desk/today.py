@@ -44,6 +44,7 @@ def desk(request: Request, site: TheSite) -> Response:
         "desk/today.html.j2",
         today=today(site.book),
         prefect=None if site.prefect is None else site.prefect.is_up(),
+        workers=site.prefect.health(site.book) if site.prefect else None,
         relay=loop("relay", beat.oldest_due[Channel.MAIL]),
         guard=loop("guard", beat.oldest_overdue),
         bounces=loop("bounces", 0) if site.settings.bounces else None,
