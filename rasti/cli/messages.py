@@ -1,6 +1,6 @@
 """Mail that could not be delivered: list, show, send again; and a test of the mail server."""
 
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -110,7 +110,7 @@ def test(
     settings = load_settings()
     reason = None
     try:
-        server = send_test(settings, address)
+        server = send_test(settings, address, datetime.now(UTC))
     except RastiError as error:
         reason = reason_of(error)
         emit(json, {"sent": False, "reason": reason, "advice": _(advice_on(reason)) or None}, lambda _console: None)

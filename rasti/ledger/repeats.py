@@ -36,6 +36,8 @@ def repeats_of(tx: Tx, lead_ids: Sequence[int]) -> dict[int, list[Repeat]]:
             .where(col(Lead.attached_to).in_(lead_ids[start : start + _BATCH]))
             .order_by(col(Lead.id).desc())
         ).all()
+        if not rows:
+            continue  # as of most leads, whose mail has not to wait for another question
         roots = tx.all(select(Client).where(col(Client.lead_id).in_({lead.attached_to for lead, _client in rows})))
         known = {root.lead_id: [root] for root in roots}
         for lead, client in rows:

@@ -23,6 +23,9 @@ WORDS = {
     "lead": "1",
     "row": "1",
     "violation": "1",
+    "double": "1",
+    "issuer": "V",
+    "keep": "both",
 }
 # Commands whose reason is needed with an option only.
 WITH_AN_OPTION = {("activate",): ["--switch"], ("publish",): ["--allow-incomplete"]}

@@ -38,7 +38,7 @@ def test_a_bounce_is_counted_and_told_and_the_clock_runs_on(september: Play, ret
 
     september.later(minutes=1).settle()
 
-    assert september.status()["messages"] == {"pending": 0, "dead": 0, "bounced": 1}
+    assert september.status()["messages"].items() >= {"pending": 0, "dead": 0, "bounced": 1}.items()
     (alert,) = alerts(september)
     assert "ALFA" in text_of(alert)
     assert "5.2.1" in text_of(alert)

@@ -49,6 +49,7 @@ def test_the_holder_stays_until_the_next_activation_D8(september: Play) -> None:
     lead = september.lead()
     assert september.attempts(lead) == [("ALFA", None)]
     assert september.status()["tenure"]["lead_month"] == "2019-09"
+    september.contact(lead, "ALFA")  # neglected, it would move before the month is activated (D13)
 
     assert september.at("2019-10-03 10:00").hand_to_winner("2019-09") == "BETA"
 
