@@ -43,11 +43,10 @@ def _helps(name: str, command: click.Command, parent: click.Context | None) -> I
         command, parent=parent, info_name=name.split()[-1], terminal_width=WIDTH, max_content_width=WIDTH
     )
     yield name, "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
-    if isinstance(command, click.Group):
-        for sub in command.list_commands(context):
-            found = command.get_command(context, sub)
-            if found is not None and not found.hidden:
-                yield from _helps(f"{name} {sub}", found, context)
+    # Typer has a copy of click of its own: a group is told by what it has.
+    for sub, found in getattr(command, "commands", {}).items():
+        if not found.hidden:
+            yield from _helps(f"{name} {sub}", found, context)
 
 
 def settings_table() -> str:

@@ -84,3 +84,11 @@ def _found(name: str) -> bool:
 
 def _is_test(path: str, test: str) -> bool:
     return re.search(rf"^\s*def {test}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE) is not None
+
+
+def test_the_reference_has_every_command_of_every_group() -> None:
+    from docs.reference import cli_reference
+
+    text = cli_reference()
+    for command in ("rank", "lead assign", "messages resend", "db upgrade"):
+        assert f"\n## `rasti {command}`\n" in text
