@@ -330,6 +330,16 @@ def test_a_satisfied_checkpoint_of_an_attempt_that_ends_becomes_met(book: Book, 
         assert set(reminders) == {MessageState.VOID}
 
 
+def test_a_checkpoint_satisfied_before_the_clock_was_set_back_becomes_met_when_the_attempt_ends(
+    book: Book, clock: MovableClock, lead: int
+) -> None:
+    log(book, lead)
+    clock.advance(seconds=-8)  # by this clock its window is not open yet
+    log(book, lead, outcome="wrong_contact", checklist=[])
+    assert lead_view(book, lead)["state"] == "paused"
+    assert verdicts(book, lead) == ["met", "void", "void"]
+
+
 def test_a_violation_by_hand_leaves_a_satisfied_checkpoint_met_and_switches_all_the_same(
     book: Book, clock: MovableClock, lead: int
 ) -> None:
