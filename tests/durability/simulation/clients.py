@@ -23,7 +23,7 @@ _CONVERSATIONS = [
     ("call", "reached", FIRST_CALL[:-1]),
     *[("call", "no_answer", [])] * 3,
     *[("message", "no_answer", [])] * 2,
-    *[("call", "wrong_contact", [])] * 2,
+    *[("call", "wrong_contact", [])] * 4,
     ("call", "refused", ["reached"]),
     ("call", "bought", ["reached"]),
     ("message", "do_not_call", ["reached"]),
