@@ -162,7 +162,7 @@ class MailServer:
         """As a postman does it. Raises what the product's client raises."""
         self._refuse_everybody(mail)
         roll = 1000 if self.quiet else self.random.randrange(1000)
-        if roll < 60 and self._outage is None:
+        if roll < 66 and self._outage is None:
             self._breaks(mail)
         self._refuse_for_good(mail, roll)
         self._answer(mail, roll)
@@ -189,10 +189,10 @@ class MailServer:
         """An address that is none, a mail that is too large: not the operators' and not an alert, which are short."""
         number, recipient = int(mail[NUMBER_HEADER]), recipient_of(mail)
         if not mail[KIND_HEADER].startswith("alert_"):
-            if 60 <= roll < 80:
+            if 66 <= roll < 86:
                 self._outside.note_fault("5.1.1", "refusal")
                 self.refused.add(recipient)
-            elif 80 <= roll < 106:
+            elif 86 <= roll < 106:
                 self._outside.note_fault("552", "refusal")
                 self._too_large.add(number)
         if recipient in self.refused:
