@@ -363,3 +363,19 @@ def test_a_violation_by_hand_makes_an_open_first_hour_violated_and_the_lead_move
     record_violation(book, lead, CheckpointKind.FIRST_HOUR, reason="the client complains")
     assert verdicts(book, lead) == ["violated", "void", "void"]
     assert status_view(book)["holder"] == SECOND
+
+
+def test_violations_are_acted_on_in_order_also_when_a_command_about_a_lead_in_the_middle_comes_first(
+    book: Book, clock: MovableClock
+) -> None:
+    won_month(book)
+    leads = []
+    for number in (1, 2, 3):
+        leads.append(arrive(book, number))
+        receive(book, leads[-1])
+        clock.advance(minutes=5)
+    clock.advance(hours=2)  # all three hours are over, and nobody has looked
+    assign_lead(book, leads[1], STRANGER, reason="the client asked for it")
+    with book.read() as tx:
+        acted = select(AuditEvent).where(col(AuditEvent.event) == Event.VIOLATION_ACTED_ON.value)
+        assert [event.lead_id for event in tx.all(acted.order_by(col(AuditEvent.id)))] == leads

@@ -47,7 +47,7 @@ ACTIONS: dict[Callable[[World], None], int] = {
     desk.operator_detaches: 28,
     desk.operator_clears_quarantine: 17,
     desk.operator_settles_bills: 22,
-    desk.operator_takes_version: 22,
+    desk.operator_takes_version: 30,
     desk.operator_resends: 24,
     desk.operator_corrects_address: 4,
     desk.operator_reassigns: 6,
