@@ -68,9 +68,10 @@ def check_settled(tx: Tx, *, before: Violation | None = None, among: Collection[
         earlier = and_(occurred_at == instant, col(Violation.checkpoint_id) < before.checkpoint_id)
         statement = statement.where(or_(occurred_at < instant, earlier))
     unacted = tx.all(statement.order_by(occurred_at, col(Violation.checkpoint_id)).limit(limit + len(among)))
-    violations = _untried(tx, "violation", [violation for violation in unacted if violation not in among])
-    if violations:
-        raise Unsettled([], violations)
+    others = _untried(tx, "violation", [violation for violation in unacted if violation not in among])
+    if others:
+        # With those of `among` that come before them: alone they would overtake these, which are known as tried.
+        raise Unsettled([], [violation for violation in unacted if violation in among or violation in others])
 
 
 def place(violation: Violation) -> tuple[datetime, int]:

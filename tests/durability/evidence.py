@@ -42,6 +42,8 @@ TABLES = (
     "ingest_batch",
     "quarantined_row",
     "month_close",
+    "probable_double",
+    "accepted_issuer",
 )
 JOURNALS = ("acknowledged", "mails", "faults", "readings")
 

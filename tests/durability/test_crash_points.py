@@ -20,6 +20,7 @@ from tests.durability.simulation.schedule import programme_text
 from tests.durability.sweep.outside import append
 from tests.durability.sweep.points import (
     HARMLESS,
+    ROOT,
     SIDE_EFFECTS,
     all_points,
     public_names,
@@ -136,6 +137,10 @@ def kill_and_recover(context: ForkServerContext, url: str, folder: Path, step: i
 
 def test_every_point_is_on_the_way_of_the_story(told: Told) -> None:
     assert [point for point in POINTS if point not in told.passed] == []
+
+
+def test_the_page_about_durability_says_how_many_points_there_are() -> None:
+    assert f"({len(POINTS)} at present)" in (ROOT / "docs" / "durability.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("step", KINDS.values(), ids=KINDS)

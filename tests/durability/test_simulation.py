@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.durability.checker import check
-from tests.durability.evidence import Evidence
+from tests.durability.evidence import Evidence, Row
 from tests.durability.simulation import schedule
 from tests.durability.simulation.play import SqliteCopies, play
 
@@ -75,8 +75,9 @@ def _change_an_invoice(evidence: Evidence) -> None:
 
 
 def _announce_an_incomplete_month(evidence: Evidence) -> None:
-    for ranking in evidence.rows("ranking"):
-        ranking["complete"] = False
+    by_itself = next(row for row in evidence.rows("publication") if not row["reason"])
+    ranking = next(row for row in evidence.rows("ranking") if row["id"] == by_itself["ranking_id"])
+    ranking["complete"] = False
 
 
 def _lose_a_contact(evidence: Evidence) -> None:
@@ -112,9 +113,101 @@ def _leave_mail_lying(evidence: Evidence) -> None:
     message["not_before"] = evidence.now - timedelta(minutes=2)
 
 
+def _unreached(evidence: Evidence, hours: int) -> tuple[Row, Row, list[Row]]:
+    """An open attempt as if it had begun so many hours ago and had not been received: with its mail, and its alerts."""
+    attempt = next(row for row in evidence.rows("attempt") if row["ended_at"] is None and row["received_at"])
+    attempt["received_at"], attempt["started_at"] = None, evidence.now - timedelta(hours=hours)
+    its = [row for row in evidence.rows("message") if row["attempt_id"] == attempt["id"]]
+    (mail,) = (row for row in its if row["kind"] == "lead")
+    return attempt, mail, [row for row in its if row["kind"] == "alert_undelivered"]
+
+
+def _lose_a_mail_and_its_alert(evidence: Evidence) -> None:
+    _attempt, mail, alerts = _unreached(evidence, 3)
+    for row in (mail, *alerts):
+        row["state"] = "dead"
+
+
+def _leave_a_mail_and_its_alert_put_off(evidence: Evidence) -> None:
+    """As if it waited for a server that was mended long ago."""
+    _attempt, mail, alerts = _unreached(evidence, 3)
+    for row in (mail, *alerts):
+        row["state"], row["postponed"] = "pending", 3
+        row["failed_at"] = row["not_before"] = evidence.now - timedelta(minutes=3)
+
+
+def _say_it_only_once(evidence: Evidence) -> None:
+    attempt, mail, alerts = _unreached(evidence, 12)
+    mail["state"] = "dead"
+    for row in alerts:
+        row["state"], row["created_at"] = "sent", attempt["started_at"]
+
+
+def _kill_a_mail_by_policy(evidence: Evidence) -> None:
+    _a_sent_mail(evidence)["error"] = "554 5.7.1 at RCPT TO"
+
+
+def _kill_two_mails_alike(evidence: Evidence) -> None:
+    """Two recipients were refused without a reason, one right after the other."""
+    for number in (1_000_000, 1_000_001):
+        mail = _a_sent_mail(evidence, partner=True)
+        mail["error"], mail["partner_code"] = "554 at RCPT TO", f"of {number}"
+        event = evidence.rows("audit_event")[0]
+        about = {"id": number, "event": "message.dead", "data": {"message": mail["id"]}, "at": evidence.now}
+        evidence.rows("audit_event").append(event | about)
+        evidence.faults.append({"at": 1, "component": "refusal", "what": "refused", "number": mail["id"]})
+
+
+def _a_sent_mail(evidence: Evidence, *, partner: bool = False) -> Row:
+    """One that was sent, made a dead one."""
+    sent = (row for row in evidence.rows("message") if row["state"] == "sent" and row["channel"] == "mail")
+    mail = next(row for row in sent if row["partner_code"] or not partner)
+    mail["state"] = "dead"
+    return mail
+
+
+def _revive_what_lived(evidence: Evidence) -> None:
+    sent = next(event for event in evidence.rows("audit_event") if event["event"] == "message.sent")
+    evidence.rows("audit_event").append(sent | {"id": 1_000_000, "event": "message.revived"})
+
+
+def _bounce_without_an_event(evidence: Evidence) -> None:
+    sent = next(row for row in evidence.rows("message") if row["state"] == "sent" and row["channel"] == "mail")
+    sent["bounced_at"], sent["bounce"] = evidence.now, "5.1.1"
+
+
+def _put_a_zero_before_a_number(evidence: Evidence) -> None:
+    """Two invoices of the last month that was ranked complete, with nothing on them, one a probable double."""
+    revision = evidence.rows("invoice_revision")[0]
+    month = _last_complete(evidence)
+    for number, spelled in ((1_000_000, "7"), (1_000_001, "07")):
+        invoice = evidence.rows("invoice")[0]
+        evidence.rows("invoice").append(invoice | {"id": number, "number": spelled})
+        about = {"id": number, "invoice_id": number, "month": month, "is_current": True, "status": "posted"}
+        evidence.rows("invoice_revision").append(revision | about)
+
+
+def _forget_who_the_issuer_is(evidence: Evidence) -> None:
+    _last_complete(evidence)
+    evidence.programme["issuers"] = ["another"]
+    for closed in evidence.rows("month_close"):
+        closed["issuer"] = "another"
+
+
+def _last_complete(evidence: Evidence) -> str:
+    """A month that was ranked last of all and is complete."""
+    ranked = {(line["month"], line["version"]) for line in evidence.acks("ranked") if line["last"]}
+    rankings = (row for row in evidence.rows("ranking") if (row["month"], row["version"]) in ranked)
+    month: str = next(row["month"] for row in rankings if row["complete"])
+    return month
+
+
 TAMPERS = [
     ("I1", _lose_a_lead),
     ("I1", _leave_a_lead_alone),
+    ("I1", _lose_a_mail_and_its_alert),
+    ("I1", _leave_a_mail_and_its_alert_put_off),
+    ("I1", _say_it_only_once),
     ("I2", _give_a_lead_to_two),
     ("I3", _send_a_mail_twice),
     ("I3", _send_a_mail_from_nowhere),
@@ -125,12 +218,35 @@ TAMPERS = [
     ("I6", _read_no_holder),
     ("I7", _change_an_invoice),
     ("I7", _announce_an_incomplete_month),
+    ("I7", _put_a_zero_before_a_number),
+    ("I7", _forget_who_the_issuer_is),
     ("I8", _lose_a_contact),
     ("I9", _rewrite_history),
     ("I9", _lose_an_event),
+    ("I9", _revive_what_lived),
+    ("I9", _bounce_without_an_event),
     ("I10", _forget_a_checkpoint),
     ("I10", _leave_mail_lying),
+    ("I10", _lose_a_mail_and_its_alert),
+    ("I10", _leave_a_mail_and_its_alert_put_off),
+    ("I10", _say_it_only_once),
+    ("I10", _kill_a_mail_by_policy),
+    ("I10", _kill_two_mails_alike),
 ]
+
+
+# What is said of some of them, where more than one check could have noticed.
+SAID = {
+    _lose_a_mail_and_its_alert: "neither its mail nor an alert about it gets through",
+    _leave_a_mail_and_its_alert_put_off: "neither its mail nor an alert about it gets through",
+    _say_it_only_once: "the operators have not heard of it since",
+    _kill_a_mail_by_policy: "is dead of the server's 554 5.7.1 at RCPT TO",
+    _kill_two_mails_alike: "are dead, though both were refused: 554 at RCPT TO",
+    _revive_what_lived: "message.revived",
+    _bounce_without_an_event: "is bounced, its events say sent",
+    _put_a_zero_before_a_number: "is complete, it should not be",
+    _forget_who_the_issuer_is: "is complete, it should not be",
+}
 
 
 @pytest.fixture(scope="module")
@@ -158,4 +274,5 @@ def test_the_checker_sees_what_is_broken(
 ) -> None:
     tampered = _copy(evidence)
     tamper(tampered)
-    assert check(_copy(tampered))[invariant].breaches  # a copy: what was read before is read again
+    breaches = check(_copy(tampered))[invariant].breaches  # a copy: what was read before is read again
+    assert any(SAID.get(tamper, "") in breach for breach in breaches), breaches

@@ -330,6 +330,16 @@ def test_a_satisfied_checkpoint_of_an_attempt_that_ends_becomes_met(book: Book, 
         assert set(reminders) == {MessageState.VOID}
 
 
+def test_a_checkpoint_satisfied_before_the_clock_was_set_back_becomes_met_when_the_attempt_ends(
+    book: Book, clock: MovableClock, lead: int
+) -> None:
+    log(book, lead)
+    clock.advance(seconds=-8)  # by this clock its window is not open yet
+    log(book, lead, outcome="wrong_contact", checklist=[])
+    assert lead_view(book, lead)["state"] == "paused"
+    assert verdicts(book, lead) == ["met", "void", "void"]
+
+
 def test_a_violation_by_hand_leaves_a_satisfied_checkpoint_met_and_switches_all_the_same(
     book: Book, clock: MovableClock, lead: int
 ) -> None:
@@ -353,3 +363,19 @@ def test_a_violation_by_hand_makes_an_open_first_hour_violated_and_the_lead_move
     record_violation(book, lead, CheckpointKind.FIRST_HOUR, reason="the client complains")
     assert verdicts(book, lead) == ["violated", "void", "void"]
     assert status_view(book)["holder"] == SECOND
+
+
+def test_violations_are_acted_on_in_order_also_when_a_command_about_a_lead_in_the_middle_comes_first(
+    book: Book, clock: MovableClock
+) -> None:
+    won_month(book)
+    leads = []
+    for number in (1, 2, 3):
+        leads.append(arrive(book, number))
+        receive(book, leads[-1])
+        clock.advance(minutes=5)
+    clock.advance(hours=2)  # all three hours are over, and nobody has looked
+    assign_lead(book, leads[1], STRANGER, reason="the client asked for it")
+    with book.read() as tx:
+        acted = select(AuditEvent).where(col(AuditEvent.event) == Event.VIOLATION_ACTED_ON.value)
+        assert [event.lead_id for event in tx.all(acted.order_by(col(AuditEvent.id)))] == leads

@@ -39,6 +39,11 @@ INVARIANTS = [
         ),
     ),
     InvariantMutant(
+        "I1",
+        "of a lead that does not reach its partner the operators hear only once",
+        (("rasti/steward/guard.py", '    _tried("guard.alert_again_failed", alert_again, guard)\n', ""),),
+    ),
+    InvariantMutant(
         "I2",
         "no UNIQUE index on a lead's open attempt, and an assignment forgets the former one",
         (
@@ -122,6 +127,21 @@ INVARIANTS = [
         "I5",
         "what ends an attempt does not first judge what is overdue",
         (("rasti/ledger/settle.py", "                judge_overdue(tx, lead)\n", ""),),
+    ),
+    InvariantMutant(
+        "I5",
+        "a bounce of a lead's mail starts its clock anew",
+        (
+            (
+                "rasti/ledger/bounces.py",
+                "        message.bounced_at, message.bounce = tx.now, status\n",
+                "        message.bounced_at, message.bounce = tx.now, status\n"
+                "        from models import Attempt\n\n"
+                "        attempt = tx.session.get(Attempt, message.attempt_id or 0)\n"
+                "        if message.kind is MessageKind.LEAD and attempt is not None:\n"
+                "            attempt.clock_starts_at = tx.now\n",
+            ),
+        ),
     ),
     InvariantMutant(
         "I6",
@@ -229,6 +249,17 @@ INVARIANTS = [
                 "rasti/steward/guard.py",
                 "_due(partial(violations_to_act_on, recorded_now=recorded), guard, grace)",
                 "()",
+            ),
+        ),
+    ),
+    InvariantMutant(
+        "I10",
+        "what a server refuses by policy is given up",
+        (
+            (
+                "rasti/clients/smtp_answers.py",
+                '(_TALK, "5", "5.3. 5.5. 5.7.", Meaning.DENIED)',
+                '(_TALK, "5", "5.3. 5.5. 5.7.", Meaning.MAIL)',
             ),
         ),
     ),

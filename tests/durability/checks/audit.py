@@ -15,7 +15,7 @@ def check_audit(evidence: Evidence) -> Finding:
     finding = Finding(f"{len(events)} events, {len(seen)} seen before")
     pairs: list[tuple[str, Iterable[Any], str]] = [
         ("lead.arrived", (row["id"] for row in evidence.rows("lead")), "lead_id"),
-        ("lead.attached", _now_and_before(evidence, "lead.detached", "lead_id"), "lead_id"),
+        ("lead.attached", _attached_now_and_before(evidence), "lead_id"),
         ("lead.received", (row["id"] for row in evidence.rows("attempt") if row["received_at"]), "attempt"),
         ("lead.moved", (r["id"] for r in evidence.rows("attempt") if r["end_reason"] == "moved"), "attempt"),
         ("checkpoint.judged", _ids(evidence, "checkpoint", "verdict", {"met", "violated"}), "checkpoint"),
@@ -26,21 +26,17 @@ def check_audit(evidence: Evidence) -> Finding:
         ("tenure.started", (row["id"] for row in evidence.rows("tenure")), "tenure"),
         ("tenure.ended", (row["id"] for row in evidence.rows("tenure") if row["ended_at"]), "tenure"),
         ("register.ingested", (row["id"] for row in evidence.rows("ingest_batch")), "batch"),
-        ("message.dead", _now_and_before(evidence, "message.revived", "message"), "message"),
     ]
     for event, changed, name in pairs:
         _same(finding, event, changed, (_subject(row, name) for row in evidence.events[event]))
     handed = [*evidence.events["lead.handed_over"], *evidence.events["lead.assigned"]]
     attempts = (row["id"] for row in evidence.rows("attempt"))
     _same(finding, "lead.handed_over or lead.assigned", attempts, (row["data"]["attempt"] for row in handed))
-    mails = {row["id"] for row in evidence.rows("message") if row["channel"] == "mail"}
-    told = (row["data"]["message"] for row in evidence.events["message.sent"])
-    sent = (row["id"] for row in evidence.rows("message") if row["state"] == "sent" and row["id"] in mails)
-    _same(finding, "message.sent", sent, (number for number in told if number in mails))
     for event, table in (("ranking.computed", "ranking"), ("ranking.published", "publication")):
         count = len(evidence.events[event])
         finding.expect(count == len(evidence.rows(table)), f"{count} events {event}, {len(evidence.rows(table))} rows")
     _check_ends(evidence, finding)
+    _check_mails(evidence, finding)
     now = {row["id"]: row for row in events}
     for line in seen:
         row = now.get(line["id"])
@@ -49,13 +45,10 @@ def check_audit(evidence: Evidence) -> Finding:
     return finding
 
 
-def _now_and_before(evidence: Evidence, undone: str, name: str) -> list[Any]:
-    """Leads that are attached, or messages that are dead, and those that were until that was undone."""
-    if name == "lead_id":
-        now = [row["id"] for row in evidence.rows("lead") if row["attached_to"]]
-    else:
-        now = _ids(evidence, "message", "state", {"dead"})
-    return now + [_subject(event, name) for event in evidence.events[undone]]
+def _attached_now_and_before(evidence: Evidence) -> list[Any]:
+    """Leads that are attached, and those that were until they were detached."""
+    now = [row["id"] for row in evidence.rows("lead") if row["attached_to"]]
+    return now + [event["lead_id"] for event in evidence.events["lead.detached"]]
 
 
 def _ids(evidence: Evidence, table: str, column: str, values: set[str]) -> list[int]:
@@ -92,3 +85,29 @@ def _check_ends(evidence: Evidence, finding: Finding) -> None:
         if lead["state"] not in ("attached", "out_of_programme"):
             said = last.get(lead["id"], "waiting")
             finding.expect(said == lead["state"], f"lead {lead['id']} is {lead['state']}, its last event says {said}")
+
+
+# What each event of a mail begins with, and makes of it. Sent again is what was given up, or what came back.
+_STEPS = {
+    "message.sent": (("pending",), "sent"),
+    "message.dead": (("pending",), "dead"),
+    "message.bounced": (("sent",), "bounced"),
+    "message.revived": (("dead", "bounced"), "pending"),
+    "message.hastened": (("pending",), "pending"),
+}
+
+
+def _check_mails(evidence: Evidence, finding: Finding) -> None:
+    """The events of each mail, one after the other, lead to how it stands."""
+    mails = {row["id"]: row for row in evidence.rows("message") if row["channel"] == "mail"}
+    state = dict.fromkeys(mails, "pending")
+    for event in sorted(evidence.rows("audit_event"), key=lambda row: row["id"]):
+        mail = event["data"].get("message")
+        if event["event"] in _STEPS and mail in mails:
+            before, after = _STEPS[event["event"]]
+            finding.expect(state[mail] in before, f"{event['event']} {mail}, which was {state[mail]}")
+            state[mail] = after
+    for number, mail in mails.items():
+        stands = "bounced" if mail["bounced_at"] else mail["state"]
+        told = "void" if stands == "void" and state[number] == "pending" else state[number]
+        finding.expect(told == stands, f"message {number} is {stands}, its events say {state[number]}")

@@ -3,13 +3,17 @@
 from itertools import pairwise
 
 from tests.durability.checks import Finding
+from tests.durability.checks.undelivered import check_reached
 from tests.durability.evidence import Evidence, Row
 
 _REPEATED = ("lead_repeated", "alert_repeated")
 
 
 def check_no_lead_lost(evidence: Evidence) -> Finding:
-    """I1: an acknowledged lead ends with exactly one open attempt, or waiting with an alert, or closed."""
+    """I1: an acknowledged lead ends with exactly one open attempt, or waiting with an alert, or closed.
+
+    Whoever has it has received it, or the operators hear that they have not.
+    """
     by_key = {(lead["source"], lead["source_id"]): lead for lead in evidence.rows("lead")}
     told = {(ack["source"], ack["source_id"]) for ack in evidence.acks("lead")}
     finding = Finding(f"{len(told)} leads acknowledged")
@@ -21,6 +25,7 @@ def check_no_lead_lost(evidence: Evidence) -> Finding:
             finding.breaches.append(f"lead {lead['id']} was acknowledged as {ack['lead']}")
     for lead in evidence.rows("lead"):
         _check_place(evidence, lead, finding)
+    check_reached(evidence, finding)
     return finding
 
 

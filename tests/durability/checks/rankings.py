@@ -4,6 +4,7 @@ import csv
 import io
 from collections import Counter, defaultdict
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from itertools import combinations
 from typing import Any
 
 from tests.durability.checks import Finding
@@ -90,9 +91,59 @@ def _check_places(evidence: Evidence, ranking: Row, finding: Finding) -> None:
         for row in evidence.rows("quarantined_row")
         if row["resolved_at"] is None
     )
-    closed = {row["issuer"] for row in evidence.rows("month_close") if row["month"] == month}
-    whole = not quarantined and bool(stored) and set(evidence.programme.get("issuers") or []) <= closed
+    closed = {_spelled(row["issuer"]) for row in evidence.rows("month_close") if row["month"] == month}
+    issuers = {_spelled(issuer) for issuer in evidence.programme.get("issuers") or []}
+    doubts = _doubles(evidence, month) or _strangers(evidence, month, issuers)
+    whole = not quarantined and not doubts and bool(stored) and issuers <= closed
     finding.expect(not ranking["complete"] or whole, f"{month} v{ranking['version']} is complete, it should not be")
+
+
+def _doubles(evidence: Evidence, month: str) -> bool:
+    """Whether two invoices of the month or the one before may be one, and nobody has said what counts (D6).
+
+    The same issuer, partner and lines, the same number but for zeros before it: in any year.
+    """
+    lines = grouped(evidence.rows("invoice_line"), "revision_id")
+    revisions = _billed(evidence)
+    decided = {(row["first_id"], row["second_id"]) for row in evidence.rows("probable_double") if row["keep"]}
+    alike: dict[Any, list[int]] = defaultdict(list)
+    for invoice in evidence.rows("invoice"):
+        revision = revisions.get(invoice["id"])
+        if revision is not None:
+            of_it = sorted((row["product_code"], row["quantity"], row["amount"]) for row in lines[revision["id"]])
+            number = _spelled(invoice["number"]).lstrip("0")
+            alike[_spelled(invoice["issuer"]), number, revision["partner_code"], str(of_it)].append(invoice["id"])
+    pairs = (pair for ids in alike.values() for pair in combinations(sorted(ids), 2))
+    return any(
+        pair not in decided and {month, _previous(month)} & {revisions[invoice]["month"] for invoice in pair}
+        for pair in pairs
+    )
+
+
+def _strangers(evidence: Evidence, month: str, issuers: set[str]) -> bool:
+    """Whether an issuer whom the programme does not name has invoices there, and nobody has accepted them (D6)."""
+    accepted = {(_spelled(row["issuer"]), row["month"]) for row in evidence.rows("accepted_issuer")}
+    revisions = _billed(evidence)
+    billed = {
+        (_spelled(invoice["issuer"]), revisions[invoice["id"]]["month"])
+        for invoice in evidence.rows("invoice")
+        if invoice["id"] in revisions
+    }
+    return bool(issuers) and any(
+        issuer not in issuers and of_month in (month, _previous(month)) and (issuer, of_month) not in accepted
+        for issuer, of_month in billed
+    )
+
+
+def _billed(evidence: Evidence) -> dict[int, Row]:
+    """The revisions that count, by invoice."""
+    current = (row for row in evidence.rows("invoice_revision") if row["is_current"] and row["status"] == "posted")
+    return {row["invoice_id"]: row for row in current}
+
+
+def _spelled(text: str) -> str:
+    """As names and numbers are compared (D1): these registers hold none of what has no width."""
+    return " ".join(text.casefold().split())
 
 
 def _places(evidence: Evidence, month: str) -> dict[str, tuple[int, str]]:

@@ -116,7 +116,8 @@ def _wrong(
     waits_until = _waits_until(point, contacts, judged_at, duration(rules.get("completion", "15m")))
     overdue = judged_at > point["due_at"] and not (waits_until and judged_at <= waits_until)
     if verdict == "met":
-        at_end = attempt["ended_at"] is not None and judged_at >= attempt["ended_at"]  # D14
+        ended_at = attempt["ended_at"]  # not before it began, also if the clock was set back
+        at_end = ended_at is not None and (judged_at >= ended_at or ended_at == attempt["started_at"])  # D14
         ends = any(c["outcome"] in _FINAL and _inside(c, point) and "reached" in c["checklist"] for c in contacts)
         if not (met or ends):
             return "no contact meets it"

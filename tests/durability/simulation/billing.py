@@ -1,4 +1,4 @@
-"""The billing system outside: registers of a month, changed and bad ones too."""
+"""The billing system outside: registers of a month, changed and bad ones too, and such as leave a doubt."""
 
 from dataclasses import dataclass
 from random import Random
@@ -7,6 +7,7 @@ from rasti.rules.month import Month
 from tests.builders import invoice_row, register
 
 ISSUER = "vendor"
+STRANGER = "reseller"  # an issuer whom the programme does not name
 PARTNERS = ("ant", "bee", "cat", "dog", "elk")
 NOT_READY = "elk"
 
@@ -22,7 +23,10 @@ class Register:
 
 
 def new_register(random: Random, number: int, month: Month) -> Register:
-    """A register of a month: every partner's invoice, or a few changed ones, or with a row nobody can read."""
+    """A register of a month: every partner's invoice, or a few changed ones, or with a row nobody can read.
+
+    Now and then an invoice comes a second time with a zero before its number, or from an issuer whom nobody named.
+    """
     whole = random.randrange(3) > 0
     partners = [partner for partner in PARTNERS if whole or random.randrange(3) == 0] or [PARTNERS[0]]
     rows = [_row(partner, month, random.randrange(500, 900) * 100) for partner in partners]
@@ -36,6 +40,10 @@ def new_register(random: Random, number: int, month: Month) -> Register:
                 amount="100.00",
             )
         )
+    if random.randrange(3) == 0:
+        rows.append(random.choice(rows[: len(partners)]).replace(f"{ISSUER};", f"{ISSUER};0", 1))
+    if random.randrange(3) == 0:
+        rows.append(_row(random.choice(PARTNERS), month, 100).replace(f"{ISSUER};", f"{STRANGER};", 1))
     bad = invoice_row(number=f"BAD-{number}", issued_on=f"{month}-10", amount="1,5")
     is_bad = random.randrange(3) == 0
     return Register(

@@ -23,7 +23,7 @@ _CONVERSATIONS = [
     ("call", "reached", FIRST_CALL[:-1]),
     *[("call", "no_answer", [])] * 3,
     *[("message", "no_answer", [])] * 2,
-    *[("call", "wrong_contact", [])] * 2,
+    *[("call", "wrong_contact", [])] * 4,
     ("call", "refused", ["reached"]),
     ("call", "bought", ["reached"]),
     ("message", "do_not_call", ["reached"]),
@@ -32,7 +32,7 @@ _CONVERSATIONS = [
 
 def lead_comes(world: World) -> None:
     number = len(world.requests) + 1
-    known = world.random.randrange(100) < 18 and world.requests
+    known = world.random.randrange(100) < 26 and world.requests
     client = {"phone": world.random.choice(world.requests)["client"]["phone"]} if known else {}  # in doubt
     world.requests.append(lead_data(number, client=client, requested_at=world.clock.now.isoformat()))
     request(world, _lead_request(world, world.requests[-1]))

@@ -1,6 +1,7 @@
 """Every transition and every fault that the schedules have to have met."""
 
 from rasti.rules.kinds import Event
+from tests.durability.simulation.faults import OUTAGES
 
 # Who may enter, what is written on a partner's own page, how a schedule begins, and an older database in the place of
 # the present one (test_backup.py) are not the way of a lead.
@@ -31,6 +32,10 @@ FAULTS = [
     "hangs before DATA",
     "hangs after DATA",
     "drops after DATA",
+    *(f"refuses everybody: {answer.reason}" for answer in OUTAGES),
+    "5.1.1",
+    "552",
+    "bounces",
     "run executes",
     "run executes again",
     "run deleted",

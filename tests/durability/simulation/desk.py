@@ -3,24 +3,39 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlmodel import col
 
-from models import Lead, Message, Partner, QuarantinedRow, Violation
+from models import (
+    AcceptedIssuer,
+    Attempt,
+    AuditEvent,
+    Invoice,
+    InvoiceRevision,
+    Lead,
+    Message,
+    Partner,
+    ProbableDouble,
+    QuarantinedRow,
+    Violation,
+)
 from rasti.ledger.clients import correct_client
 from rasti.ledger.desk import assign_lead, close_lead, detach_lead, keep_attached
+from rasti.ledger.doubles import resolve_double
 from rasti.ledger.ingest import ingest_register
+from rasti.ledger.issuers import accept_issuer
 from rasti.ledger.months import close_month, note_incomplete, resolve_quarantined
 from rasti.ledger.partners import accept_regulation
 from rasti.ledger.rankings import publish, rank
 from rasti.ledger.resending import resend
 from rasti.ledger.tenures import activate, already_activated, decline, resume, suspend, switch_holder
+from rasti.ledger.unreceived import next_partner
 from rasti.ledger.violations import record_violation, reverse_violation
 from rasti.rules.bodies import parse_contacts
-from rasti.rules.kinds import CheckpointKind, MessageState
+from rasti.rules.kinds import CheckpointKind, Event, Keep, MessageKind, MessageState
 from rasti.rules.month import Month
 from rasti.steward.relay import deliver
-from tests.durability.simulation.billing import ISSUER, PARTNERS, new_register
+from tests.durability.simulation.billing import ISSUER, PARTNERS, STRANGER, new_register
 from tests.durability.simulation.steps import ask_first, do, request
 from tests.durability.simulation.world import Process, Request, World
 
@@ -51,7 +66,7 @@ def _about_partners(world: World) -> list[Decision]:
         (2, "is told that everybody declines", lambda b: [decline(b, month, code, reason=WHY) for code in PARTNERS]),
         (4, f"suspends {partner}", lambda b: suspend(b, partner, reason=WHY)),
         (1, f"walks {month} anew", lambda b: activate(b, month, switch=True, reason=WHY)),
-        *[(8, f"resumes {code}", lambda b, code=code: resume(b, code, reason=WHY)) for (code,) in barred[:1]],
+        *[(10, f"resumes {code}", lambda b, code=code: resume(b, code, reason=WHY)) for (code,) in barred[:1]],
         *[(3, f"notes that {code} accepts", lambda b, code=code: accept_regulation(b, code)) for (code,) in unready],
     ]
 
@@ -96,11 +111,109 @@ def operator_clears_quarantine(world: World) -> None:
         at_the_desk(world, f"operator clears row {row}", lambda b: resolve_quarantined(b, row, reason=WHY))
 
 
-def operator_revives(world: World) -> None:
-    dead = ask_first(world, select(Message.id).where(col(Message.state) == MessageState.DEAD))
-    if dead:
-        message = world.random.choice(dead)[0]
-        at_the_desk(world, f"operator revives message {message}", lambda book: resend(book, [message]))
+def operator_resends(world: World) -> None:
+    """What was given up, came back or waits for its next try: one such mail, or all that the list has, at once."""
+    waits = and_(col(Message.state) == MessageState.PENDING, col(Message.error).is_not(None))
+    back = col(Message.bounced_at).is_not(None)
+    troubled = or_(col(Message.state) == MessageState.DEAD, back, waits)
+    found = ask_first(world, select(Message.id).where(troubled).order_by(col(Message.id)))
+    if not found:
+        return
+    if world.random.randrange(8) == 0:
+        at_the_desk(world, "operator sends all again", resend)
+        return
+    message = world.random.choice(found)[0]
+    at_the_desk(world, f"operator sends message {message} again", lambda book: resend(book, [message]))
+
+
+def operator_corrects_address(world: World) -> None:
+    """An address that the mail server did not know is right from now on; whoever corrected it sends again, or not."""
+    if world.smtp.refused:
+        recipient = world.random.choice(sorted(world.smtp.refused))
+        world.say(f"the address of {recipient} is corrected")
+        world.smtp.refused.remove(recipient)
+        if world.random.randrange(2):
+            operator_resends(world)
+
+
+def operator_takes_version(world: World) -> None:
+    """Bills have changed since the ranking was published: it is ranked and published anew, and walked anew."""
+    month = last_month(world)
+    latest = ask_first(
+        world, select(AuditEvent.event).where(col(AuditEvent.event).in_(_OF_BILLS)).order_by(col(AuditEvent.id))
+    )
+    if not latest or latest[-1][0] == Event.RANKING_PUBLISHED.value:
+        return
+
+    def decide(book: Any) -> None:
+        ranking = rank(book, month)
+        why = None if ranking.complete else WHY
+        publish(book, month, version=ranking.version, allow_incomplete=not ranking.complete, reason=why)
+        activate(book, month, switch=True, reason=WHY)
+
+    at_the_desk(world, f"operator ranks {month} and walks it anew", decide)
+
+
+_OF_BILLS = [
+    event.value
+    for event in (
+        Event.REGISTER_INGESTED,
+        Event.QUARANTINE_RESOLVED,
+        Event.DOUBLE_RESOLVED,
+        Event.ISSUER_ACCEPTED,
+        Event.RANKING_PUBLISHED,
+    )
+]
+
+
+def operator_reassigns(world: World) -> None:
+    """A lead whose mail died goes to the partner whom the desk proposes, or to anybody."""
+    unreached = ask_first(
+        world,
+        select(Attempt.lead_id)
+        .join(Message, col(Message.attempt_id) == col(Attempt.id))
+        .where(
+            col(Message.kind) == MessageKind.LEAD,
+            col(Message.state) == MessageState.DEAD,
+            col(Attempt.ended_at).is_(None),
+        )
+        .order_by(col(Attempt.id)),
+    )
+    if not unreached:
+        return
+    lead, anybody = world.random.choice(unreached)[0], world.random.choice(PARTNERS)
+
+    def decide(book: Any) -> None:
+        assign_lead(book, lead, next_partner(book, lead) or anybody, reason=WHY)
+
+    at_the_desk(world, f"operator gives lead {lead}, whose mail died, to another", decide)
+
+
+def operator_settles_bills(world: World) -> None:
+    """Invoices that are probably one, or of an issuer whom nobody named: an operator says what counts."""
+    doubles = ask_first(
+        world, select(ProbableDouble.id).where(col(ProbableDouble.keep).is_(None)).order_by(col(ProbableDouble.id))
+    )
+    accepted = select(AcceptedIssuer.issuer_key, AcceptedIssuer.month)
+    strangers = [month for (month,) in ask_first(world, _MONTHS_OF_STRANGERS)]
+    strangers = [month for month in strangers if (STRANGER, month) not in set(map(tuple, ask_first(world, accepted)))]
+    if doubles and (not strangers or world.random.randrange(3)):
+        double, keep = world.random.choice(doubles)[0], world.random.choice(list(Keep))
+        label = f"operator says of double {double}: {keep} counts"
+        at_the_desk(world, label, lambda book: resolve_double(book, double, keep=keep, reason=WHY))
+    elif strangers:
+        month = world.random.choice(strangers)
+        label = f"operator accepts {STRANGER} in {month}"
+        at_the_desk(world, label, lambda book: accept_issuer(book, STRANGER, month, reason=WHY))
+
+
+_MONTHS_OF_STRANGERS = (
+    select(InvoiceRevision.month)
+    .join(Invoice, col(Invoice.id) == col(InvoiceRevision.invoice_id))
+    .where(col(Invoice.issuer) == STRANGER, col(InvoiceRevision.is_current))
+    .distinct()
+    .order_by(col(InvoiceRevision.month))
+)
 
 
 def at_the_desk(world: World, label: str, decide: Callable[[Any], Any]) -> None:

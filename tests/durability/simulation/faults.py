@@ -1,13 +1,20 @@
-"""Where the way of a change breaks off: a seeded choice at every named point of every process."""
+"""Where the way of a change breaks off, and what the mail server answers: a seeded choice at every point and mail."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.message import EmailMessage
 from random import Random
-from typing import Any
+from typing import Protocol
 
 from sqlalchemy.exc import OperationalError
+
+from rasti.clients.mailbox import KIND_HEADER, LEAD_HEADER, NUMBER_HEADER, RECIPIENT_HEADER
+from rasti.clients.smtp import Delayed, Denied, Rejected, Unclear
+from rasti.clients.smtp_answers import Meaning, Step, meaning_of, said
+from rasti.errors import RastiError, Unavailable
 
 
 class Killed(BaseException):
@@ -88,41 +95,147 @@ class Faults:
             self.depth -= 1
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a mail server says, and at which step of the session."""
+
+    step: Step
+    code: int
+    text: str = ""
+
+    @property
+    def reason(self) -> str:
+        return said(self.step, self.code, self.text)
+
+    def error(self) -> RastiError:
+        """What the client makes of it, by the product's own table."""
+        kind = _ERRORS[meaning_of(self.step, self.code, self.text)]
+        return kind("The mail server answered {answer}.", answer=self.reason)
+
+
+_ERRORS: dict[Meaning, type[RastiError]] = {
+    Meaning.SERVER: Unavailable,
+    Meaning.DENIED: Denied,
+    Meaning.MAIL: Rejected,
+    Meaning.UNCLEAR: Unclear,
+    Meaning.LATER: Delayed,
+}
+
+# A server that refuses everybody for a while: as a relay, without saying why, for the sender, because it is too busy.
+OUTAGES = (
+    Answer(Step.RCPT, 554, "5.7.1 Relay access denied"),
+    Answer(Step.RCPT, 554, "Refused"),
+    Answer(Step.MAIL, 550, "5.7.1 Sender refused"),
+    Answer(Step.CONNECT, 421, "4.7.0 Too busy"),
+)
+NO_SUCH_ADDRESS = Answer(Step.RCPT, 550, "5.1.1 User unknown")  # of a recipient, until somebody corrects it
+TOO_LARGE = Answer(Step.MAIL, 552, "5.3.4 Message too big")  # of a mail, for good
+
+_LONG = (timedelta(minutes=2), timedelta(minutes=20), timedelta(hours=2), timedelta(hours=7))  # until it is mended
+
+
+class Outside(Protocol):
+    """The world around the mail server."""
+
+    def now(self) -> datetime: ...
+    def wait(self, seconds: int) -> None: ...
+    def note_fault(self, what: str, process: str) -> None: ...
+    def note_refusal(self, mail: EmailMessage, reason: str) -> None: ...
+    def take_mail(self, mail: EmailMessage, *, answered: bool) -> None: ...
+    def return_mail(self, mail: EmailMessage) -> None: ...
+
+
 class MailServer:
-    """A mail server outside: it keeps what it took, answers as it likes, and knows whether its 250 arrived."""
+    """A mail server outside: it keeps what it took, answers as it likes, and knows whether its 250 arrived.
 
-    def __init__(self, random: Random, took: Callable[..., None], fault: Callable[[str], None], wait: Any) -> None:
-        self.random, self._took, self._fault, self._wait = random, took, fault, wait
-        self.quiet = False
+    `refused`: whom it does not know, by recipient, until the address is corrected. `outage`: it refuses everybody.
+    """
 
-    def send(self, mail: Any) -> None:
-        from rasti.clients.smtp import Delayed, Rejected
-        from rasti.errors import Unavailable
+    def __init__(self, random: Random, outside: Outside) -> None:
+        self.random, self._outside = random, outside
+        self.quiet = False  # mended; what it will never take it does not take now
+        self.refused: set[str] = set()
+        self._too_large: set[int] = set()
+        self._outage: tuple[Answer, datetime] | None = None
 
+    def send(self, mail: EmailMessage) -> None:
+        """As a postman does it. Raises what the product's client raises."""
+        self._refuse_everybody(mail)
         roll = 1000 if self.quiet else self.random.randrange(1000)
-        if roll < 25:
-            self._fault("421")
-            raise Unavailable("421")
-        if roll < 55:
-            self._fault("451")
-            raise Delayed("451")
-        if roll < 75:
-            self._fault("550")
-            raise Rejected("550")
-        if roll < 90:
-            self._fault("hangs before DATA")
-            self._wait(20)
-            raise Unavailable("hangs")
-        if roll < 105:
-            self._fault("hangs after DATA")
-            self._took(mail, answered=False)
-            self._wait(20)
-            raise Unavailable("hangs")
-        if roll < 130:
-            self._fault("drops after DATA")
-            self._took(mail, answered=False)
-            raise Unavailable("dropped")
-        self._took(mail, answered=True)
+        if roll < 66 and self._outage is None:
+            self._breaks(mail)
+        self._refuse_for_good(mail, roll)
+        self._answer(mail, roll)
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+    def _breaks(self, mail: EmailMessage) -> None:
+        answer = self.random.choice(OUTAGES)
+        self._outage = answer, self._outside.now() + self.random.choice(_LONG)
+        self._outside.note_fault(f"refuses everybody: {answer.reason}", "refusal")
+        self._refuse_everybody(mail)
+
+    def _refuse_everybody(self, mail: EmailMessage) -> None:
+        if self._outage is None:
+            return
+        answer, until = self._outage
+        if self.quiet or self._outside.now() >= until:
+            self._outage = None
+        else:
+            self._refuse(mail, answer)
+
+    def _refuse_for_good(self, mail: EmailMessage, roll: int) -> None:
+        """An address that is none, a mail that is too large: not the operators' and not an alert, which are short."""
+        number, recipient = int(mail[NUMBER_HEADER]), recipient_of(mail)
+        if not mail[KIND_HEADER].startswith("alert_"):
+            if 66 <= roll < 86:
+                self._outside.note_fault("5.1.1", "refusal")
+                self.refused.add(recipient)
+            elif 86 <= roll < 106:
+                self._outside.note_fault("552", "refusal")
+                self._too_large.add(number)
+        if recipient in self.refused:
+            self._refuse(mail, NO_SUCH_ADDRESS)
+        if number in self._too_large:
+            self._refuse(mail, TOO_LARGE)
+
+    def _refuse(self, mail: EmailMessage, answer: Answer) -> None:
+        self._outside.note_refusal(mail, answer.reason)
+        raise answer.error()
+
+    def _answer(self, mail: EmailMessage, roll: int) -> None:
+        """What may happen to any mail once."""
+        note, roll = self._outside.note_fault, roll - 106
+        if roll < 25:
+            note("421", "smtp")
+            raise Answer(Step.RCPT, 421, "4.3.2 Going down").error()
+        if roll < 55:
+            note("451", "smtp")
+            raise Answer(Step.RCPT, 451, "4.7.1 Greylisted").error()
+        if roll < 75:
+            note("550", "smtp")
+            raise Answer(Step.RCPT, 550, "5.2.1 Mailbox disabled").error()
+        if roll < 94:
+            note("hangs before DATA", "smtp")
+            self._outside.wait(20)
+            raise Unavailable("no answer in time")
+        if roll < 112:
+            note("hangs after DATA", "smtp")
+            self._outside.take_mail(mail, answered=False)
+            self._outside.wait(20)
+            raise Unavailable("no answer in time")
+        if roll < 137:
+            note("drops after DATA", "smtp")
+            self._outside.take_mail(mail, answered=False)
+            raise Unavailable("connection lost")
+        self._outside.take_mail(mail, answered=True)
+        if roll < 157:
+            note("bounces", "refusal")
+            self._outside.return_mail(mail)
+
+
+def recipient_of(mail: EmailMessage) -> str:
+    """Whose address a mail is to: a partner's code, a client by the lead, the operators."""
+    to = str(mail[RECIPIENT_HEADER])
+    return f"client of {mail[LEAD_HEADER]}" if to == "client" else to

@@ -8,10 +8,12 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from models import Checkpoint, Message
+from rasti.clients.bounce_folder import Maildir
 from rasti.ledger.fallback import fall_back
 from rasti.ledger.handover import hand_over, hand_over_waiting
 from rasti.ledger.verdicts import judge_checkpoint
 from rasti.rules.kinds import MessageState, Verdict
+from rasti.steward.bounces import read_bounces
 from rasti.steward.guard import guard_round
 from rasti.steward.relay import deliver
 from rasti.steward.runs import create_runs, delete_decided_runs, recreate_missing_runs
@@ -31,6 +33,14 @@ def guard_looks(world: World) -> None:
     if world.has_free("steward"):
         process, grace = world.free("steward"), timedelta(seconds=world.random.choice([0, 0, 30]))
         do(world, "guard", process, lambda: guard_round(world.book_of(process), grace=grace))
+
+
+def bounces_are_read(world: World) -> None:
+    """The steward's loop that reads what came back, if anything did."""
+    folder = Maildir(world.bounces)
+    if world.has_free("steward") and any(folder.unseen()):
+        process = world.free("steward")
+        do(world, "bounces", process, lambda: read_bounces(world.book_of(process), folder))
 
 
 def runs_are_kept(world: World) -> None:

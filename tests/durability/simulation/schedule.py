@@ -12,12 +12,14 @@ from random import Random
 import yaml
 
 from models import Partner
+from rasti.clients.bounce_folder import Maildir
 from rasti.clients.programme_file import load_programme
 from rasti.ledger.book import Book
 from rasti.ledger.ingest import ingest_register
 from rasti.ledger.rankings import rank
 from rasti.rules.month import Month
 from rasti.rules.programme import Programme
+from rasti.steward.bounces import read_bounces
 from rasti.steward.guard import guard_round
 from rasti.steward.relay import deliver
 from tests.clock import MovableClock
@@ -41,19 +43,24 @@ ACTIONS: dict[Callable[[World], None], int] = {
     clients.partner_begins: 6,
     clients.partner_logs: 16,
     desk.operator_decides: 16,
-    desk.operator_reverses: 14,
-    desk.operator_detaches: 24,
-    desk.operator_clears_quarantine: 12,
-    desk.operator_revives: 28,
+    desk.operator_reverses: 26,
+    desk.operator_detaches: 28,
+    desk.operator_clears_quarantine: 17,
+    desk.operator_settles_bills: 22,
+    desk.operator_takes_version: 30,
+    desk.operator_resends: 24,
+    desk.operator_corrects_address: 4,
+    desk.operator_reassigns: 6,
     desk.register_comes: 5,
     desk.issuer_closes: 1,
     desk.month_is_run: 5,
     machinery.relay_delivers: 22,
     machinery.guard_looks: 16,
+    machinery.bounces_are_read: 12,
     machinery.runs_are_kept: 13,
-    machinery.run_executes: 26,
+    machinery.run_executes: 34,
     machinery.prefect_suffers: 2,
-    machinery.run_is_lost: 8,
+    machinery.run_is_lost: 9,
     machinery.time_passes: 26,
     machinery.month_ends: 3,
     machinery.clock_steps: 3,
@@ -168,6 +175,7 @@ def drain(world: World) -> None:
     for name, wait in (("steward-1", 1), ("steward-2", 44), ("steward-1", 45)):
         book = world.book_of(world.processes[name])
         deliver(book, world.settings, postman=world.smtp)
+        read_bounces(book, Maildir(world.bounces))
         guard_round(book, grace=timedelta(seconds=30))
         world.pass_time(timedelta(seconds=wait))
     deliver(world.book_of(world.processes["steward-1"]), world.settings, postman=world.smtp)

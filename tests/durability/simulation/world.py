@@ -1,6 +1,7 @@
 """Everything around the ledger of one schedule: the clock, the processes, and what is outside and survives them."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from rasti.settings import Settings
 from tests.clock import MovableClock
 from tests.durability.simulation.faults import Faults, MailServer
 from tests.fake_prefect import FakePrefect
+from tests.returned_mail import SHAPES, bounce, drop, new_maildir
 
 PROCESSES = {
     "intake-1": "intake",
@@ -104,7 +106,9 @@ class World:
         self.prefect = FakePrefect()
         self.settings = Settings(home=self.folder, secret_key="a secret of the simulation, long enough")
         self.at_points = Faults(self.random, self.note_fault, self._meanwhile, self._slow)
-        self.smtp = MailServer(self.random, self.take_mail, lambda what: self.note_fault(what, "smtp"), self._wait)
+        self.smtp = MailServer(self.random, self)
+        shutil.rmtree(self.folder / "bounces", ignore_errors=True)  # of a schedule before
+        self.bounces = new_maildir(self.folder / "bounces")
         self.processes = {name: Process(name, self._open) for name in PROCESSES}
         self._reader = read_only(self.engines.open("reader"))
 
@@ -136,6 +140,12 @@ class World:
         if what == "slow":
             self._slow_ones.setdefault(process, []).append(fault)
 
+    def note_refusal(self, mail: EmailMessage, reason: str) -> None:
+        """The mail server said no, for a reason that will last."""
+        number = int(mail[NUMBER_HEADER])
+        self.say(f"! message {number} is refused: {reason}")
+        self.faults.append({"at": self.tick(), "component": "refusal", "what": "refused", "number": number})
+
     def note_end(self, process: str) -> None:
         """A process is through with its step: until now it may have worked on with a claim that has run out."""
         for fault in self._slow_ones.pop(process, []):
@@ -158,6 +168,10 @@ class World:
             }
         )
 
+    def return_mail(self, mail: EmailMessage) -> None:
+        """A server on the way could not deliver what was taken, and says so to the sender (a DSN)."""
+        drop(self.bounces, bounce(mail.as_bytes(), self.random.choice(SHAPES)))
+
     def look(self) -> None:
         """A reader looks who holds the leads, and at what is new in the audit trail."""
         with self._reader.connect() as connection:
@@ -179,6 +193,9 @@ class World:
             self.seen_events = id
 
     # --- time and chance
+
+    def now(self) -> datetime:
+        return self.clock.now
 
     def pass_time(self, by: timedelta) -> None:
         self.clock.advance(by)
@@ -214,5 +231,5 @@ class World:
         with self.at_points._deeper():
             self.act()
 
-    def _wait(self, seconds: int) -> None:
+    def wait(self, seconds: int) -> None:
         self.pass_time(timedelta(seconds=seconds))

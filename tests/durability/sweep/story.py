@@ -16,10 +16,13 @@ from rasti.ledger.book import Book
 from rasti.ledger.clients import correct_client
 from rasti.ledger.contacts import begin_contact, log_contact
 from rasti.ledger.desk import assign_lead, close_lead, detach_lead, keep_attached
+from rasti.ledger.doubles import list_doubles, resolve_double
 from rasti.ledger.fallback import fall_back
 from rasti.ledger.handover import hand_over_waiting, open_lead
 from rasti.ledger.heartbeats import beat, forget, note_failure
 from rasti.ledger.idempotency import KeyedRequest
+from rasti.ledger.ingest import ingest_register
+from rasti.ledger.issuers import accept_issuer, list_unknown_issuers
 from rasti.ledger.leads import receive_lead
 from rasti.ledger.months import close_month, note_incomplete, resolve_quarantined
 from rasti.ledger.partners import accept_regulation, import_partners
@@ -31,7 +34,7 @@ from rasti.ledger.unreceived import alert_again
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.ledger.violations import record_violation, reverse_violation
 from rasti.rules.bodies import parse_contact, parse_contacts, parse_lead
-from rasti.rules.kinds import CheckpointKind, MessageKind, MessageState, TokenScope
+from rasti.rules.kinds import CheckpointKind, Keep, MessageKind, MessageState, TokenScope
 from rasti.rules.month import Month
 from rasti.settings import Settings
 from rasti.steward.bounces import read_bounces
@@ -41,7 +44,7 @@ from rasti.steward.runs import crash_dead_runs, create_runs, delete_decided_runs
 from tasks.invoices import ingest_file
 from tests.builders import FIRST_CALL, contact_data, invoice_row, lead_data, register
 from tests.clock import moscow
-from tests.durability.simulation.billing import ISSUER, PARTNERS, first_registers
+from tests.durability.simulation.billing import ISSUER, PARTNERS, STRANGER, first_registers
 from tests.durability.simulation.schedule import programme
 from tests.durability.sweep.outside import MailLog, StoredPrefect, append
 from tests.returned_mail import bounce, drop, new_maildir
@@ -131,6 +134,24 @@ def row_is_resolved(life: Life) -> None:
         still = tx.all(select(QuarantinedRow.id).where(col(QuarantinedRow.resolved_at).is_(None)))
     for row in still:
         resolve_quarantined(life.book, row, reason=WHY)
+
+
+def doubts_are_settled(life: Life) -> None:
+    """An invoice comes again with a zero before its number, one from an issuer whom nobody named."""
+    month = f"{MONTH}-15"
+    rows = [
+        invoice_row(number=f"{zero}AGAIN", issued_on=month, partner_code="ant", partner="ant", amount="100.00")
+        for zero in ("", "0")
+    ]
+    rows.append(invoice_row(issuer=STRANGER, number="1", issued_on=month, partner_code="bee", amount="100.00"))
+    path = life.folder / "doubts.csv"
+    path.write_text(register(*rows), "utf-8")
+    ingest_register(life.book, path)
+    life.tell("register", text=register(*rows))
+    for double in list_doubles(life.book):
+        resolve_double(life.book, double.id, keep=Keep.FIRST, reason=WHY)
+    for unknown in list_unknown_issuers(life.book):
+        accept_issuer(life.book, unknown.issuer, unknown.month, reason=WHY)
 
 
 def lead_is_violated(life: Life) -> None:
@@ -244,6 +265,7 @@ STORY: list[tuple[str, Callable[[Life], object]]] = [
     ("2019-09-01 00:10", month_is_incomplete),
     ("2019-09-01 00:20", lambda life: close_month(life.book, ISSUER, MONTH)),
     ("2019-09-01 00:21", row_is_resolved),
+    ("2019-09-01 00:22", doubts_are_settled),
     ("2019-09-01 00:30", month_is_given),
     ("2019-09-01 00:31", lambda life: accept_regulation(life.book, "elk", reason=WHY)),
     ("2019-09-01 00:32", token_is_added),
