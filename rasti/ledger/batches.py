@@ -21,9 +21,10 @@ def batched(items: Sequence[int]) -> Iterator[list[int]]:
 
 
 def each(
-    event: str, function: Callable[[Book, list[int]], list[Result]], book: Book, items: list[int]
+    event: str, function: Callable[[Book, list[int]], list[Result]], book: Book, items: list[int], *, kind: str
 ) -> list[Result | None]:
-    """What became of each item, in one transaction; if that fails, in one for each. None: it failed, and was logged.
+    """What became of each item, in one transaction; if that fails, in one for each. None: it failed, and was logged,
+    and nothing waits for it any more (`Book.tried`, under its `kind`).
 
     Raises Unavailable: the database, nothing else would succeed.
     """
@@ -34,5 +35,6 @@ def each(
     except Exception as error:  # noqa: BLE001 - one poison item must not keep the rest from being done
         if len(items) == 1:
             log(event, level=logging.ERROR, error=error, item=items[0])
+            book.tried.add((kind, items[0]))
             return [None]
-        return [done for item in items for done in each(event, function, book, [item])]
+        return [done for item in items for done in each(event, function, book, [item], kind=kind)]

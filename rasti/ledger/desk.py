@@ -4,9 +4,10 @@ from models import Lead
 from rasti.errors import Refused
 from rasti.ledger.attempts import close_lead_within, end_attempt, open_attempt, start_attempt, who_knows_client
 from rasti.ledger.book import Book, Tx
+from rasti.ledger.fallback import once_settled
 from rasti.ledger.handover import hand_over_waiting
 from rasti.ledger.leads import get_lead, lock_lead
-from rasti.ledger.order import check_settled, once_settled
+from rasti.ledger.order import check_settled
 from rasti.ledger.settle import change_settled
 from rasti.ledger.tenure_walk import cannot_hold, get_partner, open_tenure, tell_nobody_holds
 from rasti.rules.kinds import AttemptEnd, AttemptOrigin, Channel, Event, LeadState, MessageKind

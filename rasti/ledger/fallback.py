@@ -1,8 +1,10 @@
 """Acting on a violation: the leads go to the next partner, a neglected lead moves (R13, D13, D14)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select
@@ -10,9 +12,11 @@ from sqlmodel import col, or_, select
 from models import Attempt, Checkpoint, Lead, Tenure, Violation
 from rasti.errors import NotFound
 from rasti.ledger.attempts import end_attempt, pause_lead, rules_of
+from rasti.ledger.batches import batched, each
 from rasti.ledger.book import Book, Lock, Tx
-from rasti.ledger.order import check_settled, occurred_at, once_settled, place
+from rasti.ledger.order import Unsettled, check_settled, occurred_at, place
 from rasti.ledger.tenure_walk import move_on, open_tenure, tell_nobody_holds
+from rasti.ledger.verdicts import judge_checkpoints
 from rasti.rules.kinds import (
     AttemptEnd,
     AttemptOrigin,
@@ -24,6 +28,39 @@ from rasti.rules.kinds import (
     TenureEnd,
     Verdict,
 )
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+def once_settled(
+    change: Callable[Concatenate[Book, Given], Result],
+) -> Callable[Concatenate[Book, Given], Result]:
+    """Run a change that calls `check_settled` in its transaction, before it or after whatever else it may refuse."""
+
+    @wraps(change)
+    def settled(book: Book, /, *args: Given.args, **kwargs: Given.kwargs) -> Result:
+        book = replace(book, tried={*book.tried})
+        while True:
+            try:
+                return change(book, *args, **kwargs)
+            except Unsettled as found:
+                _settle(book, found)
+
+    return settled
+
+
+def _settle(book: Book, found: Unsettled) -> None:
+    """Do what comes before a change. That is the guard's work: whoever makes the change has no part in it; only a flow
+    run, whose work it is as well, signs for itself."""
+    if not book.actor.startswith("flow-run:"):
+        book = replace(book, actor="guard")
+    for batch in batched(found.checkpoints):
+        # Tried, even without a verdict: behind a 1h that is about to move its lead there is none.
+        book.tried.update(("checkpoint", item) for item in batch)
+        each("settle.judge_failed", judge_checkpoints, book, batch, kind="checkpoint")
+    for batch in batched(found.violations):
+        each("settle.fall_back_failed", fall_back_all, book, batch, kind="violation")
 
 
 @dataclass(frozen=True)
@@ -42,9 +79,8 @@ def fall_back(book: Book, violation_id: int) -> FallBack:
     """Act on a violation, once (D13). Raises NotFound.
 
     If its attempt belongs to the open tenure, that tenure ends and the next opens: five neglected leads make one
-    switch, an old lead of a former holder makes none. A lead whose 1h was violated moves. One that was reversed
-    before it was acted on changes nothing. What comes before it is judged and acted on first. The caller goes on with
-    `hand_over_waiting`.
+    switch, an old lead of a former holder makes none. A lead whose 1h was violated moves. What comes before it is
+    judged and acted on first. The caller goes on with `hand_over_waiting`.
     """
     return fall_back_all(book, [violation_id])[0]
 
@@ -107,12 +143,10 @@ def _act_on(
     if violation.acted_at is not None:
         return FallBack(violation.id, lead.id, False, False, holder, lead.state)
     violation.acted_at, violation.acted_by = tx.now, tx.book.actor
-    switched = False
-    if violation.reversed_at is None:
-        switched = tenure is not None and attempt.tenure_id == tenure.id
-        if switched and tenure is not None:
-            holder = move_on(tx, tenure, TenureEnd.VIOLATED, at=place(violation)[0])
-        _move_neglected(tx, lead, attempt, violation, checkpoint)
+    switched = tenure is not None and attempt.tenure_id == tenure.id
+    if switched and tenure is not None:
+        holder = move_on(tx, tenure, TenureEnd.VIOLATED, at=place(violation)[0])
+    _move_neglected(tx, lead, attempt, violation, checkpoint)
     tx.audit(
         Event.VIOLATION_ACTED_ON,
         lead_id=lead.id,

@@ -5,29 +5,24 @@ left to be judged or acted on; if something is, the transaction is given up, tha
 anew. So what is refused has written nothing (D12), and who holds the leads does not depend on when the guard ran.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Collection
 from datetime import datetime
-from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import ColumnElement, func
 from sqlmodel import and_, col, or_, select
 
 from models import Violation
-from rasti.ledger.batches import FOUND, batched, each
-from rasti.ledger.book import Book, Tx
-from rasti.ledger.verdicts import judge_checkpoints, undecided
-
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
+from rasti.ledger.batches import FOUND
+from rasti.ledger.book import Tx
+from rasti.ledger.verdicts import undecided
 
 # Rows of a version that did not store it: there it is when they were recorded.
 occurred_at: ColumnElement[datetime] = func.coalesce(col(Violation.occurred_at), col(Violation.recorded_at))
 
 
 class Unsettled(Exception):
-    """Something that comes before a change is not judged or not acted on yet; never leaves `once_settled`."""
+    """Something that comes before a change is not judged or not acted on yet; never leaves
+    `rasti.ledger.fallback.once_settled`."""
 
     def __init__(self, checkpoints: list[int], violations: list[int]) -> None:
         super().__init__(checkpoints, violations)
@@ -35,26 +30,9 @@ class Unsettled(Exception):
         self.violations = violations
 
 
-def once_settled(
-    change: Callable[Concatenate[Book, Given], Result],
-) -> Callable[Concatenate[Book, Given], Result]:
-    """Run a change that calls `check_settled` in its transaction, before it or after whatever else it may refuse."""
-
-    @wraps(change)
-    def settled(book: Book, /, *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        book = replace(book, tried={*book.tried})
-        while True:
-            try:
-                return change(book, *args, **kwargs)
-            except Unsettled as found:
-                _settle(book, found)
-
-    return settled
-
-
 def check_settled(tx: Tx, *, before: Violation | None = None, among: Collection[int] = ()) -> None:
     """That all is judged and acted on that comes before a violation, or before now. `among`: violations (ids) that this
-    transaction acts on itself, in their order. Raises Unsettled, which `once_settled` sees to.
+    transaction acts on itself, in their order. Raises Unsettled, which `rasti.ledger.fallback.once_settled` sees to.
 
     What could not be done (it was logged) is not waited for: one poison item must not stop the leads of a month.
     """
@@ -81,14 +59,3 @@ def place(violation: Violation) -> tuple[datetime, int]:
 
 def _untried(tx: Tx, what: str, found: list[int]) -> list[int]:
     return [item for item in found if (what, item) not in tx.book.tried]
-
-
-def _settle(book: Book, found: Unsettled) -> None:
-    from rasti.ledger.fallback import fall_back_all  # which has an order itself
-
-    book.tried.update(("checkpoint", item) for item in found.checkpoints)
-    book.tried.update(("violation", item) for item in found.violations)
-    for batch in batched(found.checkpoints):
-        each("settle.judge_failed", judge_checkpoints, book, batch)
-    for batch in batched(found.violations):
-        each("settle.fall_back_failed", fall_back_all, book, batch)

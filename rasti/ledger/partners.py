@@ -13,7 +13,8 @@ from models import Partner
 from rasti.clients.partner_list import ListedPartner, read_partner_list
 from rasti.errors import NotFound, Refused
 from rasti.ledger.book import Book, Lock, Tx
-from rasti.ledger.order import check_settled, once_settled
+from rasti.ledger.fallback import once_settled
+from rasti.ledger.order import check_settled
 from rasti.rules.addresses import email_key
 from rasti.rules.kinds import Event
 from rasti.rules.programme import Rules

@@ -7,7 +7,8 @@ from sqlmodel import col, select
 from models import Decline, Lead, RankingEntry, Tenure, Walk
 from rasti.errors import Refused
 from rasti.ledger.book import Book, Lock, Tx
-from rasti.ledger.order import check_settled, once_settled
+from rasti.ledger.fallback import once_settled
+from rasti.ledger.order import check_settled
 from rasti.ledger.rankings import published_ranking
 from rasti.ledger.tenure_walk import (
     cannot_hold,

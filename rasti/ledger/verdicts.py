@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import literal, tuple_
 from sqlmodel import col, select
 
 from models import Attempt, Checkpoint, Contact, Lead, Violation
+from models.types import UtcDateTime
 from rasti.errors import NotFound
 from rasti.ledger.attempts import close_lead_within, rules_of, set_verdict, windows_and_contacts
 from rasti.ledger.book import Book, Tx
@@ -161,7 +163,7 @@ def is_about_to_move(tx: Tx, checkpoint: Checkpoint) -> bool:
     if checkpoint.kind is not CheckpointKind.FIRST_HOUR or checkpoint.verdict is not Verdict.VIOLATED:
         return False
     violation = _violation_of(tx, checkpoint)
-    return violation is not None and violation.acted_at is None and violation.reversed_at is None
+    return violation is not None and violation.acted_at is None
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,8 @@ def due_checkpoints(book: Book, *, grace: timedelta = timedelta(0), limit: int =
 
 def undecided(tx: Tx, instant: datetime, *, limit: int) -> list[int]:
     """Checkpoints of open attempts without a verdict, though it could be given at that instant, the earliest first."""
-    candidates = tx.session.execute(
+    in_order = col(Checkpoint.due_at), col(Checkpoint.id)
+    overdue = (
         select(Checkpoint, Attempt)
         .join(Attempt)
         .where(
@@ -249,15 +252,25 @@ def undecided(tx: Tx, instant: datetime, *, limit: int) -> list[int]:
             col(Checkpoint.due_at) < instant,
             col(Attempt.ended_at).is_(None),
         )
-        .order_by(col(Checkpoint.due_at), col(Checkpoint.id))
+        .order_by(*in_order)
         .limit(limit)
-    ).all()
-    begun = _begun(tx, [attempt.id for _point, attempt in candidates]) if candidates else {}
-    return [
-        point.id
-        for point, attempt in candidates
-        if _last_instant(tx, point, attempt, begun.get(attempt.id, [])) < instant
-    ]
+    )
+    candidates = tx.session.execute(overdue).all()
+    found: list[int] = []
+    while candidates:
+        begun = _begun(tx, [attempt.id for _point, attempt in candidates])
+        found += [
+            point.id
+            for point, attempt in candidates
+            if _last_instant(tx, point, attempt, begun.get(attempt.id, [])) < instant
+        ]
+        if len(found) >= limit or len(candidates) < limit:
+            break
+        # Calls in progress must not hide what comes after them: read on.
+        last = candidates[-1][0]
+        behind = tuple_(*in_order) > tuple_(literal(last.due_at, UtcDateTime()), literal(last.id))
+        candidates = tx.session.execute(overdue.where(behind)).all()
+    return found[:limit]
 
 
 def _pending_until(tx: Tx, checkpoint: Checkpoint) -> datetime:

@@ -8,8 +8,9 @@ from models import Attempt, Checkpoint, Lead, Violation
 from rasti.errors import NotFound, Refused
 from rasti.ledger.attempts import checkpoints_of, set_verdict
 from rasti.ledger.book import Book, Tx
+from rasti.ledger.fallback import once_settled
 from rasti.ledger.leads import lock_lead
-from rasti.ledger.order import check_settled, once_settled
+from rasti.ledger.order import check_settled
 from rasti.ledger.settle import change_settled
 from rasti.ledger.verdicts import add_violation, close_when_done, is_about_to_move, is_satisfied
 from rasti.rules.bodies import utc
@@ -69,8 +70,8 @@ def record_violation(
 def reverse_violation(book: Book, violation_id: int, *, reason: str) -> bool:
     """Take a violation back: it no longer counts against the partner; holder and lead stay (D13).
 
-    The walks of violations before now still look at it; one that nobody has acted on yet is never acted on. False: it
-    was reversed before. Raises NotFound.
+    The walks of violations before now still look at it, and one that nobody has acted on yet is acted on first: whether
+    the guard or its run came before this decides nothing. False: it was reversed before. Raises NotFound.
     """
     with book.write() as tx:
         lead_id = tx.session.execute(
@@ -82,8 +83,7 @@ def reverse_violation(book: Book, violation_id: int, *, reason: str) -> bool:
         violation = tx.session.get_one(Violation, violation_id)
         if violation.reversed_at is not None:
             return False
-        if violation.acted_at is not None:
-            check_settled(tx)
+        check_settled(tx)
         violation.reversed_at, violation.reversed_reason = tx.now, reason
         tx.session.flush()
         tx.audit(

@@ -74,8 +74,7 @@ def guard_round(book: Book, *, grace: timedelta) -> SweepReport:
         if violation is not None:
             recorded.append(violation)
     for batch in _due(partial(violations_to_act_on, recorded_now=recorded), guard, grace):
-        guard.tried.update(("violation", violation) for violation in batch)
-        for done in each("guard.fall_back_failed", fall_back_all, guard, batch):
+        for done in each("guard.fall_back_failed", fall_back_all, guard, batch, kind="violation"):
             report += SweepReport(failed=1) if done is None else SweepReport(switches=done.acted_now and done.switched)
     handed_over = _tried("guard.hand_over_failed", hand_over_waiting, guard)
     report += SweepReport(failed=1) if handed_over is None else SweepReport(handed_over=len(handed_over))
@@ -97,7 +96,7 @@ def _judgements(guard: Book, grace: timedelta) -> Iterator[Judgement | None]:
     ours: set[int] = set()  # leads of which we judged what was overdue: all of it, in one transaction
     for batch in _due(due_checkpoints, guard, grace):
         guard.tried.update(("checkpoint", checkpoint) for checkpoint in batch)
-        judgements = each("guard.judge_failed", judge_checkpoints, guard, batch)
+        judgements = each("guard.judge_failed", judge_checkpoints, guard, batch, kind="checkpoint")
         ours.update(judgement.lead_id for judgement in judgements if judgement is not None and judgement.judged_now)
         for judgement in judgements:
             if judgement is None:

@@ -10,7 +10,11 @@ from sqlmodel import col, select
 from models import AuditEvent, Checkpoint, Contact
 from rasti.ledger.book import Book
 from rasti.ledger.contacts import begin_contact
+from rasti.ledger.desk import assign_lead
+from rasti.ledger.fallback import fall_back
+from rasti.ledger.partners import accept_regulation
 from rasti.ledger.tenures import activate
+from rasti.ledger.verdict_shares import VerdictShares, verdict_shares
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.ledger.views import lead_view, status_view
 from rasti.rules.kinds import Event, MessageKind
@@ -19,6 +23,7 @@ from rasti.steward.guard import SweepReport, guard_round, sweep
 from tests.builders import (
     MONTH,
     SECOND,
+    STRANGER,
     WINNER,
     add_cast,
     arrive,
@@ -120,6 +125,52 @@ def test_a_violation_nobody_acted_on_is_acted_on_after_the_grace(book: Book, clo
     assert guard_round(book, grace=timedelta(seconds=30)) == SweepReport()
     clock.advance(seconds=30)
     assert guard_round(book, grace=timedelta(seconds=30)) == SweepReport(switches=1, handed_over=1)
+
+
+def test_a_violation_within_its_grace_is_acted_on_in_its_place_among_the_guards(
+    book: Book, clock: MovableClock
+) -> None:
+    """D13: the winner's of 11:00 first, whose walk does not see the second's of 11:05; that of 11:10 waits for it."""
+    won_month(book)
+    leads = []
+    for number in range(4):
+        leads.append(arrive(book, number))
+        if number == 1:
+            assign_lead(book, leads[1], SECOND, reason="asked")
+        receive(book, leads[-1])
+        clock.advance(minutes=5)
+    clock.advance(minutes=56)
+    third = due_checkpoints(book)[2]
+    judge_checkpoint(replace(book, actor="flow-run:1"), third)  # and the run dies here
+    clock.advance(seconds=10)
+    report = guard_round(book, grace=timedelta(seconds=30))
+    assert (report.judged, report.violations, report.failed) == (3, 3, 0)
+    assert status_view(book)["holder"] == SECOND
+
+
+def test_what_somebody_has_to_wait_for_is_done_in_the_guards_name(book: Book, clock: MovableClock) -> None:
+    """A partner who accepts the regulation judges nobody else's leads."""
+    won_month(book, not_ready=(STRANGER,))
+    lead = arrive(book)
+    receive(book, lead)
+    clock.advance(hours=1, seconds=1)
+    accept_regulation(replace(book, actor=f"partner:{STRANGER}"), STRANGER)
+    for event in (Event.CHECKPOINT_JUDGED, Event.VIOLATION_RECORDED, Event.VIOLATION_ACTED_ON):
+        assert actors(book, event) == {"guard"}
+    assert actors(book, Event.PARTNER_ACCEPTED) == {f"partner:{STRANGER}"}
+    assert verdict_shares(book) == VerdictShares(guard=1, runs=0)
+
+
+def test_a_flow_run_signs_for_what_it_has_to_wait_for(book: Book, clock: MovableClock) -> None:
+    won_month(book)
+    for number in range(2):
+        receive(book, arrive(book, number))
+        clock.advance(seconds=1)
+    clock.advance(hours=1)
+    later = judge_checkpoint(replace(book, actor="flow-run:2"), due_checkpoints(book)[1])
+    assert later.violation_id is not None
+    fall_back(replace(book, actor="flow-run:2"), later.violation_id)
+    assert verdict_shares(book) == VerdictShares(guard=0, runs=2)
 
 
 def test_a_contact_begun_in_time_is_waited_for(book: Book, clock: MovableClock) -> None:

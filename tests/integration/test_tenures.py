@@ -164,6 +164,27 @@ def test_reversing_changes_no_holder_and_lets_the_partner_win_again(book: Book, 
     assert activate(book, MONTH, switch=True, reason="corrected").holder == WINNER
 
 
+@pytest.mark.parametrize("acted_before", [True, False])
+def test_reversing_one_that_nobody_has_acted_on_yet_comes_out_the_same(
+    book: Book, clock: MovableClock, acted_before: bool
+) -> None:
+    """D13: the guard's timing does not decide who holds the leads."""
+    won_month(book)
+    lead = arrive(book)
+    receive(book, lead)
+    clock.advance(hours=1, seconds=10)
+    [checkpoint] = due_checkpoints(book)
+    violation = judge_checkpoint(book, checkpoint).violation_id  # and the run dies here
+    assert violation is not None
+    if acted_before:
+        fall_back(book, violation)
+    clock.advance(seconds=10)
+    assert reverse_violation(book, violation, reason="the call was made")
+    assert holder(book) == SECOND
+    assert lead_view(book, lead)["state"] == "waiting"
+    assert violations_to_act_on(book) == []
+
+
 def test_an_unreversed_violation_skips_its_partner_in_a_switch(book: Book, clock: MovableClock) -> None:
     """D9."""
     won_month(book)

@@ -100,6 +100,25 @@ def test_a_run_that_comes_too_early_is_told_when(book: Book, clock: MovableClock
     assert (judgement.verdict, judgement.not_before) == (None, due)
 
 
+def test_calls_in_progress_do_not_hide_what_is_due_behind_them(book: Book, clock: MovableClock) -> None:
+    won_month(book)
+    leads = [arrive(book, number) for number in range(5)]
+    for lead_id in leads:
+        receive(book, lead_id)
+        clock.advance(seconds=1)
+    clock.advance(minutes=59)
+    for lead_id in leads[:4]:
+        begin_contact(book, lead_id, WINNER)
+    clock.advance(minutes=2)
+    behind = due_checkpoints(book)
+    assert len(behind) == 1
+    for limit in (1, 2, 3):
+        assert due_checkpoints(book, limit=limit) == behind
+    clock.advance(minutes=15)
+    assert len(due_checkpoints(book, limit=3)) == 3
+    assert len(due_checkpoints(book)) == 5
+
+
 @pytest.mark.parametrize("late", [timedelta(microseconds=1), timedelta(hours=5), timedelta(days=40)])
 def test_the_verdicts_are_the_same_on_time_and_late(
     book: Book, clock: MovableClock, lead: int, late: timedelta

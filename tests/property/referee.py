@@ -387,7 +387,7 @@ class Referee:
                     self.violate(attempt, kind, "checkpoint", self.violated_since(attempt, kind))
             violation = self.violation_of(attempt, kind)
             moves = kind == "1h" and point["verdict"] == "violated"
-            if moves and violation and not violation["acted"] and not violation["reversed"]:
+            if moves and violation and not violation["acted"]:
                 return
         self.close_when_done(attempt)
 
@@ -408,8 +408,6 @@ class Referee:
 
     def act_on(self, violation: Row) -> None:
         violation["acted"] = True
-        if violation["reversed"]:
-            return
         lead, number, kind = violation["key"]
         attempt, tenure = self.attempt(lead, number), self.open_tenure()
         if tenure and attempt["tenure"] == self.number_of(tenure):
@@ -527,7 +525,7 @@ class Referee:
         self.settled(lead, change)
 
     def reverse(self, violation: Row) -> None:
-        if violation["acted"] and not violation["reversed"]:
+        if not violation["reversed"]:
             self.settle()
         violation["reversed"] = True
 
