@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import col, select
 
-from models import AuditEvent
+from models import AuditEvent, Client
 from rasti.ledger.book import Book
 from rasti.ledger.desk import close_lead
 from tests.builders import SECOND, THIRD, WINNER, arrive, lead_data, lead_state, neglect_first, receive, won_month
@@ -104,8 +104,10 @@ def test_what_a_repeat_told_is_shown_to_no_one_else(
 
 
 def test_what_clients_typed_again_is_no_markup(book: Book, partner: Partners, operator: Browser, lead: int) -> None:
-    joke = {"name": "<b>x</b>", "email": "a?bcc=b@c.example"}
-    repeat = arrive(book, 2, client=IVAN | joke, comment="<script>1</script>")
+    repeat = arrive(book, 2, client=IVAN | {"name": "<b>x</b>"}, comment="<script>1</script>")
+    with book.write() as tx:
+        client = tx.session.get_one(Client, repeat)
+        client.email = client.email_key = "a?bcc=b@c.example"  # an earlier version took it
     pages = [partner(WINNER).get("/leads/1").text]
     pages += [operator.get(path).text for path in ("/desk", "/desk/leads/1", f"/desk/leads/{repeat}")]
     for page in pages:
