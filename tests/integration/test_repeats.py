@@ -15,7 +15,7 @@ from rasti.ledger.clients import correct_client
 from rasti.ledger.contacts import log_contact
 from rasti.ledger.desk import assign_lead, close_lead, detach_lead, keep_attached
 from rasti.ledger.desk_today import today
-from rasti.ledger.tenures import suspend
+from rasti.ledger.tenures import suspend, switch_holder
 from rasti.rules.bodies import parse_contact, parse_contacts
 from rasti.rules.kinds import Event, LeadState, MessageKind
 from rasti.settings import Settings
@@ -321,6 +321,17 @@ def test_a_correction_that_is_late_is_not_sent_to_whom_the_lead_has_left(book: B
     correct_client(book, lead, RIGHT, reason="a typo")
     assign_lead(book, lead, SECOND, reason="asked for")
     assert newest(book, MessageKind.CONTACTS_CORRECTED) == ""
+
+
+def test_a_correction_that_is_late_is_not_sent_once_the_request_is_another_clients(book: Book, lead: int) -> None:
+    repeat = again(book, 2, client=OTHER)
+    correct_client(book, repeat, parse_contacts(IVAN | OTHER | {"phone": NEW_PHONE}), reason="a typo")
+    assert NEW_PHONE in newest(book, MessageKind.CONTACTS_CORRECTED)
+    switch_holder(book, SECOND, reason="a test")
+    detach_lead(book, repeat, reason="another client")
+    assert lead_state(book, repeat) == LeadState.IN_WORK
+    assert newest(book, MessageKind.CONTACTS_CORRECTED) == ""
+    assert NEW_PHONE in newest(book, MessageKind.LEAD)
 
 
 # What stands where.
