@@ -169,6 +169,21 @@ def test_a_decision_that_a_colleague_took_first_changes_nothing(
     assert lead_state(book, repeat) == "in_work"
 
 
+def test_a_second_click_about_a_stranger_who_asked_twice_makes_no_second_lead(
+    book: Book, operator: Browser, lead: int, repeat: int
+) -> None:
+    second = arrive(book, 3, client=IVAN | NEWS)
+    page = operator.get("/desk").text
+    operator.post(f"/desk/leads/{repeat}/detach", one_click(page, f"/desk/leads/{repeat}/detach"))
+    address = f"/desk/leads/{second}/detach"
+    said = [operator.get(operator.post(address, one_click(page, address)).headers["location"]).text for _ in range(2)]
+    assert "Прикреплено к лиду этого клиента, который уже в работе" in said[0]
+    assert "Ничего не изменилось" in said[1]
+    assert lead_state(book, second) == "attached"
+    asked = operator.get(address).text
+    assert f'name="root" value="{repeat}"' in asked
+
+
 def test_one_click_of_a_foreign_page_decides_nothing(book: Book, operator: Browser, repeat: int) -> None:
     for step in ("detach", "keep"):
         forged = operator.post(f"/desk/leads/{repeat}/{step}", {"reason": "x", "csrf": "forged"})
