@@ -172,11 +172,16 @@ def open_(ctx: typer.Context, id: LeadArgument, partner: PartnerArgument, json: 
 
 def detach(ctx: typer.Context, id: LeadArgument, reason: ReasonOption, json: JsonOption = False) -> None:
     from rasti.ledger.desk import detach_lead
+    from rasti.ledger.leads import get_lead
 
     with ledger(ctx) as book:
         detached = detach_lead(book, id, reason=reason)
+        with book.read() as tx:
+            root = get_lead(tx, id).attached_to
     text = _("Lead {lead} is a lead of its own now.") if detached else _("Lead {lead} was a lead of its own already.")
-    emit(json, {"lead": id, "detached": detached}, lambda console: console.print(text.format(lead=id)))
+    if detached and root is not None:
+        text = _("Lead {lead} is attached to lead {root} now, which is in hand: the same client’s.")
+    emit(json, {"lead": id, "detached": detached}, lambda console: console.print(text.format(lead=id, root=root)))
 
 
 def keep(ctx: typer.Context, id: LeadArgument, reason: ReasonOption, json: JsonOption = False) -> None:

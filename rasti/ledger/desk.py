@@ -1,13 +1,14 @@
 """What an operator decides about a single lead: assign it, close it (D14); detach it or keep it attached (D17)."""
 
-from models import Lead
+from models import Client, Lead
 from rasti.errors import Refused
 from rasti.ledger.attempts import close_lead_within, end_attempt, open_attempt, start_attempt, who_knows_client
-from rasti.ledger.book import Book, Tx
+from rasti.ledger.book import Book, Lock, Tx
 from rasti.ledger.fallback import once_settled
 from rasti.ledger.handover import hand_over_waiting
-from rasti.ledger.leads import get_lead, lock_lead
+from rasti.ledger.leads import get_lead, leads_of_client, lock_lead, takes_repeats, tell_attached
 from rasti.ledger.order import check_settled
+from rasti.ledger.repeats import is_doubtful
 from rasti.ledger.settle import change_settled
 from rasti.ledger.tenure_walk import cannot_hold, get_partner, open_tenure, tell_nobody_holds
 from rasti.rules.kinds import AttemptEnd, AttemptOrigin, Channel, Event, LeadState, MessageKind
@@ -64,32 +65,54 @@ def close_lead(book: Book, lead_id: int, *, reason: str) -> bool:
     return change_settled(book, lead_id, change)
 
 
-def detach_lead(book: Book, lead_id: int, *, reason: str) -> bool:
+def detach_lead(book: Book, lead_id: int, *, reason: str, root_id: int | None = None) -> bool:
     """Make an attached request a lead of its own: it waits, and is handed over like any other (D17).
 
+    A client whose other request was detached before, and is in hand, is handed over once: this one is attached there.
     The partner who was told of it as a repeat is told that it was another client. After the last lead month it waits
-    for nobody (D8). False: it is a lead of its own already. Raises NotFound.
+    for nobody (D8). False: it is a lead of its own already, or attached to another lead than `root_id`, which was
+    decided about. Raises NotFound.
     """
     with book.write() as tx:
-        root_id = get_lead(tx, lead_id).attached_to
-        locked = {lead.id: lead for lead in tx.lock_leads({lead_id, root_id or lead_id})}
+        former_id = get_lead(tx, lead_id).attached_to
+        client = tx.session.get_one(Client, lead_id)
+        # What arrives of this client at the same moment is one lead with it.
+        tx.lock(Lock.CLIENT, f"phone:{client.phone_key}", f"email:{client.email_key}")
+        # Younger leads only: whoever is detached again and again comes to an end.
+        others = [
+            other for other in leads_of_client(tx, client.phone_key, client.email_key) if other > (former_id or 0)
+        ]
+        locked = {lead.id: lead for lead in tx.lock_leads({lead_id, former_id or lead_id, *others})}
         lead = locked[lead_id]
-        if root_id is None or lead.state is not LeadState.ATTACHED:
+        if former_id is None or lead.attached_to != former_id or root_id not in (None, former_id):
             return False
         ends_at = tx.programme.ends_at
         is_over = ends_at is not None and tx.now >= ends_at
-        lead.state, lead.attached_to = LeadState.OUT_OF_PROGRAMME if is_over else LeadState.WAITING, None
+        root = None if is_over else _lead_of_same_client(tx, lead, [locked[other] for other in others])
         lead.doubted_at = None
+        if root is not None:
+            lead.attached_to = root.id
+        else:
+            lead.state, lead.attached_to = LeadState.OUT_OF_PROGRAMME if is_over else LeadState.WAITING, None
         tx.session.flush()
-        tx.audit(Event.LEAD_DETACHED, lead_id=lead.id, attached_to=root_id, reason=reason)
-        told = who_knows_client(tx, locked[root_id])
+        tx.audit(Event.LEAD_DETACHED, lead_id=lead.id, attached_to=former_id, reason=reason)
+        told = who_knows_client(tx, locked[former_id])
         if told is not None:
-            tx.send(MessageKind.LEAD_DETACHED, f"{lead.id}", partner_code=told, lead_id=root_id, repeat=lead.id)
-        if not is_over:
+            about = {"partner_code": told, "lead_id": former_id, "repeat": lead.id}
+            tx.send(MessageKind.LEAD_DETACHED, f"{lead.id}:{former_id}", **about)
+        if root is not None:
+            tell_attached(tx, lead, root)
+        elif not is_over:
             tx.send(MessageKind.RUN_LEAD, f"{lead.id}", channel=Channel.RUN, lead_id=lead.id)
             tell_nobody_holds(tx)
     hand_over_waiting(book)
     return True
+
+
+def _lead_of_same_client(tx: Tx, lead: Lead, others: list[Lead]) -> Lead | None:
+    """The lead in hand that nobody doubts to be of the same client."""
+    in_hand = (other for other in others if takes_repeats(tx, other, lead.arrived_at))
+    return next((other for other in in_hand if not is_doubtful(tx, other.id, lead.id)), None)
 
 
 def keep_attached(book: Book, lead_id: int, *, reason: str) -> bool:

@@ -1,9 +1,9 @@
 """A lead arrives: the same one again, another request of a client we know, or a new lead (R10, R11, D8, D17)."""
 
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlmodel import col, or_, select
+from sqlmodel import col, func, or_, select
 
 from models import Client, Lead
 from rasti.errors import Conflict, NotFound
@@ -47,7 +47,7 @@ def receive_lead(book: Book, body: LeadBody, *, request: KeyedRequest | None = N
         if known is not None:
             keep_result(tx, request, asdict(known))
             return known
-        root = _lead_in_hand(tx, phone, email)
+        root = _lead_in_hand(tx, leads_of_client(tx, phone, email))
         ends_at = tx.programme.ends_at
         lead = Lead(
             source=body.source,
@@ -84,7 +84,11 @@ def receive_lead(book: Book, body: LeadBody, *, request: KeyedRequest | None = N
         _welcome(tx, lead)
         if lead.state is LeadState.ATTACHED:
             assert root is not None
-            _attach(tx, lead, root)
+            tell_attached(tx, lead, root)
+            # Two people behind one switchboard look like that, too: then an operator decides.
+            if is_doubtful(tx, root.id, lead.id):
+                lead.doubted_at = tx.now
+                tx.send(MessageKind.ALERT_TWO_CLIENTS, f"{lead.id}", lead_id=lead.id, attached_to=root.id)
         elif arrived_as is LeadState.WAITING:
             if tenure is not None:
                 start_attempt(
@@ -120,26 +124,40 @@ def _same_lead(tx: Tx, body: LeadBody) -> Arrival | None:
     return Arrival(known.id, False, known.attached_to)
 
 
-def _lead_in_hand(tx: Tx, phone: str, email: str) -> Lead | None:
-    """The lead that this client's request belongs to, locked: same phone or mail address, not closed, recent (D17)."""
-    matches = tx.session.execute(
-        select(col(Lead.id), col(Lead.attached_to), col(Lead.arrived_at))
+def leads_of_client(tx: Tx, phone: str, email: str) -> list[int]:
+    """The leads that requests by this phone or mail address belong to, in order; some may be closed, or old."""
+    root = func.coalesce(col(Lead.attached_to), col(Lead.id))
+    return tx.all(
+        select(root)
+        .distinct()
         .join(Client, col(Client.lead_id) == col(Lead.id))
         .where(
             or_(col(Client.phone_key) == phone, col(Client.email_key) == email),
             col(Lead.state).in_([*_IN_HAND, LeadState.ATTACHED]),
         )
-    ).all()
-    arrivals: dict[int, list[object]] = {}
-    for lead_id, attached_to, arrived_at in matches:
-        arrivals.setdefault(attached_to or lead_id, []).append(arrived_at)
+        .order_by(root)
+    )
+
+
+def _lead_in_hand(tx: Tx, lead_ids: list[int]) -> Lead | None:
+    """The lead that a request which arrives now belongs to, locked (D17)."""
     # Locked in the order of their ids, before the clock is read: none of them is closed while we attach to it.
-    roots = [root for root in (tx.lock_lead(lead_id) for lead_id in sorted(arrivals)) if root is not None]
-    since = tx.now - timedelta(days=tx.programme.rules_for(tx.programme.month_at(tx.now)).duplicate_days)
-    for root in roots:
-        if root.state in _IN_HAND and any(arrived >= since for arrived in arrivals[root.id]):  # type: ignore[operator]
-            return root
-    return None
+    roots = [root for root in (tx.lock_lead(lead_id) for lead_id in lead_ids) if root is not None]
+    return next((root for root in roots if takes_repeats(tx, root, tx.now)), None)
+
+
+def takes_repeats(tx: Tx, root: Lead, arrived_at: datetime) -> bool:
+    """Whether a locked lead takes its client's request that arrived then: it is not closed, and recent (D17).
+
+    Whatever is attached to it keeps it recent, also what came by another phone and mail address.
+    """
+    if root.state not in _IN_HAND:
+        return False
+    since = arrived_at - timedelta(days=tx.programme.rules_for(tx.programme.month_at(arrived_at)).duplicate_days)
+    if root.arrived_at >= since:
+        return True
+    repeats = select(col(Lead.id)).where(col(Lead.attached_to) == root.id, col(Lead.arrived_at) >= since)
+    return tx.session.execute(repeats.limit(1)).first() is not None
 
 
 def _welcome(tx: Tx, lead: Lead) -> None:
@@ -153,19 +171,13 @@ def _welcome(tx: Tx, lead: Lead) -> None:
     )
 
 
-def _attach(tx: Tx, lead: Lead, root: Lead) -> None:
-    """The client asked again: whoever has the lead is told, it is not handed over a second time.
-
-    Two people behind one switchboard look like that, too: then an operator decides.
-    """
+def tell_attached(tx: Tx, lead: Lead, root: Lead) -> None:
+    """The client asked again: whoever has the lead is told, it is not handed over a second time."""
     attempt = open_attempt(tx, root.id)
     partner = attempt.partner_code if attempt else None
     tx.audit(Event.LEAD_ATTACHED, lead_id=lead.id, partner_code=partner, attached_to=root.id)
     kind = MessageKind.LEAD_REPEATED if attempt else MessageKind.ALERT_REPEATED
-    tx.send(kind, f"{lead.id}", partner_code=partner, lead_id=root.id, repeat=lead.id)
-    if is_doubtful(tx, root.id, lead.id):
-        lead.doubted_at = tx.now
-        tx.send(MessageKind.ALERT_TWO_CLIENTS, f"{lead.id}", lead_id=lead.id, attached_to=root.id)
+    tx.send(kind, f"{lead.id}:{root.id}", partner_code=partner, lead_id=root.id, repeat=lead.id)
 
 
 def get_lead(tx: Tx, lead_id: int) -> Lead:

@@ -53,6 +53,13 @@ def _partner_knows_client(tx: Tx, message: Message) -> bool:
     return who_knows_client(tx, tx.session.get_one(Lead, message.lead_id)) == message.partner_code
 
 
+def _partner_has_to_know_the_correction(tx: Tx, message: Message) -> bool:
+    """Of a repeated request only while it is attached: once detached it is another client's, whom another may have."""
+    corrected = tx.session.get_one(Lead, message.data["corrected"])
+    belongs = message.lead_id in (corrected.id, corrected.attached_to)
+    return belongs and _partner_knows_client(tx, message)
+
+
 def _is_still_a_repeat(tx: Tx, message: Message) -> bool:
     return tx.session.get_one(Lead, message.data["repeat"]).attached_to == message.lead_id
 
@@ -86,7 +93,7 @@ _CONDITIONS: dict[MessageKind, Callable[[Tx, Message], bool]] = {
     MessageKind.LEAD: _attempt_is_open,
     MessageKind.LEAD_REPEATED: _partner_has_to_know_the_repeat,
     MessageKind.LEAD_DETACHED: _partner_knows_client,
-    MessageKind.CONTACTS_CORRECTED: _partner_knows_client,
+    MessageKind.CONTACTS_CORRECTED: _partner_has_to_know_the_correction,
     MessageKind.REMINDER: _is_still_to_do,
     MessageKind.ALERT_UNDELIVERED: _is_undelivered,
     MessageKind.ALERT_WELCOME_LATE: _welcome_is_late,

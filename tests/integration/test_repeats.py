@@ -7,7 +7,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlmodel import col, select
 
-from models import AuditEvent, Client, Message
+from models import AuditEvent, Client, Lead, Message
 from models.upgrade import alembic_config, upgrade_database
 from rasti.errors import NotFound
 from rasti.ledger.book import Book
@@ -15,7 +15,7 @@ from rasti.ledger.clients import correct_client
 from rasti.ledger.contacts import log_contact
 from rasti.ledger.desk import assign_lead, close_lead, detach_lead, keep_attached
 from rasti.ledger.desk_today import today
-from rasti.ledger.tenures import suspend
+from rasti.ledger.tenures import suspend, switch_holder
 from rasti.rules.bodies import parse_contact, parse_contacts
 from rasti.rules.kinds import Event, LeadState, MessageKind
 from rasti.settings import Settings
@@ -69,6 +69,11 @@ def mail_of(book: Book, message: Message) -> str:
 
 def newest(book: Book, kind: MessageKind) -> str:
     return mail_of(book, messages(book, kind)[-1])
+
+
+def attached_to(book: Book, lead_id: int) -> int | None:
+    with book.read() as tx:
+        return tx.session.get_one(Lead, lead_id).attached_to
 
 
 def undecided(book: Book) -> list[tuple[int, int]]:
@@ -284,6 +289,70 @@ def test_who_lost_the_lead_is_not_told_of_another_client(book: Book, lead: int) 
     assert not messages(book, MessageKind.LEAD_DETACHED)
 
 
+def test_a_repeat_by_another_phone_counts_as_an_arrival_too(book: Book, lead: int, clock: MovableClock) -> None:
+    log(book, lead, outcome="wrong_contact", checklist=[])  # paused: it stays in hand
+    clock.advance(days=23)
+    assert attached_to(book, again(book, 2, client={"phone": NEW_PHONE})) == lead
+    clock.advance(days=15)
+    assert attached_to(book, again(book, 3, client={"email": "ivan@new.example"})) == lead  # by the phone of the first
+    clock.advance(days=31)
+    assert attached_to(book, again(book, 4)) is None
+
+
+def test_a_stranger_who_asked_twice_is_one_lead_when_both_requests_are_detached(book: Book, lead: int) -> None:
+    first, second = again(book, 2, client=OTHER), again(book, 3, client=OTHER)
+    detach_lead(book, first, reason="another client")
+    switch_holder(book, SECOND, reason="a test")
+    assert detach_lead(book, second, reason="another client")
+    assert attached_to(book, second) == first
+    assert undecided(book) == []
+    assert [told.data for told in messages(book, MessageKind.LEAD_DETACHED)] == [{"repeat": first}, {"repeat": second}]
+    told = messages(book, MessageKind.LEAD_REPEATED)[-1]
+    assert (told.partner_code, told.lead_id, told.data) == (WINNER, first, {"repeat": second})
+    assert "asked again" in mail_of(book, told)
+    assert len(messages(book, MessageKind.LEAD)) == 2
+    # Whoever is neither the one nor the other is a lead of their own: nothing goes round in a circle.
+    assert detach_lead(book, second, reason="a third client")
+    assert attached_to(book, second) is None
+
+
+def test_a_decision_about_the_lead_it_was_attached_to_is_none_about_the_next(book: Book, lead: int) -> None:
+    """A second click, or one on a page that is old: it says nothing of the lead that it is attached to by now."""
+    first, second = again(book, 2, client=OTHER), again(book, 3, client=OTHER)
+    detach_lead(book, first, reason="another client")
+    assert detach_lead(book, second, root_id=lead, reason="another client")
+    assert not detach_lead(book, second, root_id=lead, reason="another client")
+    assert attached_to(book, second) == first
+
+
+def test_a_third_person_behind_the_number_is_nobodys_repeat(book: Book, lead: int) -> None:
+    first = again(book, 2, client=OTHER)
+    third = again(book, 3, client={"name": "Мария Иванова", "email": "maria@mail.example"})
+    detach_lead(book, first, reason="another client")
+    detach_lead(book, third, reason="another client")
+    assert attached_to(book, third) is None
+    assert lead_state(book, third) == LeadState.IN_WORK
+
+
+def test_what_is_detached_late_joins_the_lead_that_was_in_hand_when_it_arrived(
+    book: Book, lead: int, clock: MovableClock
+) -> None:
+    first, second = again(book, 2, client=OTHER), again(book, 3, client=OTHER)
+    detach_lead(book, first, reason="another client")
+    log(book, first, contact_data(outcome="wrong_contact", checklist=[]))
+    clock.advance(days=40)
+    detach_lead(book, second, reason="another client")
+    assert attached_to(book, second) == first
+
+
+def test_what_is_detached_is_a_lead_of_its_own_when_the_strangers_other_one_is_closed(book: Book, lead: int) -> None:
+    first, second = again(book, 2, client=OTHER), again(book, 3, client=OTHER)
+    detach_lead(book, first, reason="another client")
+    close_lead(book, first, reason="a test")
+    detach_lead(book, second, reason="another client")
+    assert lead_state(book, second) == LeadState.IN_WORK
+
+
 # Corrected contacts.
 
 RIGHT = parse_contacts(IVAN | {"phone": "+7 495 777-66-55"})
@@ -321,6 +390,17 @@ def test_a_correction_that_is_late_is_not_sent_to_whom_the_lead_has_left(book: B
     correct_client(book, lead, RIGHT, reason="a typo")
     assign_lead(book, lead, SECOND, reason="asked for")
     assert newest(book, MessageKind.CONTACTS_CORRECTED) == ""
+
+
+def test_a_correction_that_is_late_is_not_sent_once_the_request_is_another_clients(book: Book, lead: int) -> None:
+    repeat = again(book, 2, client=OTHER)
+    correct_client(book, repeat, parse_contacts(IVAN | OTHER | {"phone": NEW_PHONE}), reason="a typo")
+    assert NEW_PHONE in newest(book, MessageKind.CONTACTS_CORRECTED)
+    switch_holder(book, SECOND, reason="a test")
+    detach_lead(book, repeat, reason="another client")
+    assert lead_state(book, repeat) == LeadState.IN_WORK
+    assert newest(book, MessageKind.CONTACTS_CORRECTED) == ""
+    assert NEW_PHONE in newest(book, MessageKind.LEAD)
 
 
 # What stands where.

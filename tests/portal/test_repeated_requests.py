@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import col, select
 
-from models import AuditEvent
+from models import AuditEvent, Client
 from rasti.ledger.book import Book
 from rasti.ledger.desk import close_lead
 from tests.builders import SECOND, THIRD, WINNER, arrive, lead_data, lead_state, neglect_first, receive, won_month
@@ -104,8 +104,10 @@ def test_what_a_repeat_told_is_shown_to_no_one_else(
 
 
 def test_what_clients_typed_again_is_no_markup(book: Book, partner: Partners, operator: Browser, lead: int) -> None:
-    joke = {"name": "<b>x</b>", "email": "a?bcc=b@c.example"}
-    repeat = arrive(book, 2, client=IVAN | joke, comment="<script>1</script>")
+    repeat = arrive(book, 2, client=IVAN | {"name": "<b>x</b>"}, comment="<script>1</script>")
+    with book.write() as tx:
+        client = tx.session.get_one(Client, repeat)
+        client.email = client.email_key = "a?bcc=b@c.example"  # an earlier version took it
     pages = [partner(WINNER).get("/leads/1").text]
     pages += [operator.get(path).text for path in ("/desk", "/desk/leads/1", f"/desk/leads/{repeat}")]
     for page in pages:
@@ -165,6 +167,21 @@ def test_a_decision_that_a_colleague_took_first_changes_nothing(
     assert late.headers["location"].endswith("said=same_kept")
     assert "решать было нечего" in operator.get(late.headers["location"]).text
     assert lead_state(book, repeat) == "in_work"
+
+
+def test_a_second_click_about_a_stranger_who_asked_twice_makes_no_second_lead(
+    book: Book, operator: Browser, lead: int, repeat: int
+) -> None:
+    second = arrive(book, 3, client=IVAN | NEWS)
+    page = operator.get("/desk").text
+    operator.post(f"/desk/leads/{repeat}/detach", one_click(page, f"/desk/leads/{repeat}/detach"))
+    address = f"/desk/leads/{second}/detach"
+    said = [operator.get(operator.post(address, one_click(page, address)).headers["location"]).text for _ in range(2)]
+    assert "Прикреплено к лиду этого клиента, который уже в работе" in said[0]
+    assert "Ничего не изменилось" in said[1]
+    assert lead_state(book, second) == "attached"
+    asked = operator.get(address).text
+    assert f'name="root" value="{repeat}"' in asked
 
 
 def test_one_click_of_a_foreign_page_decides_nothing(book: Book, operator: Browser, repeat: int) -> None:

@@ -115,6 +115,19 @@ def test_the_thirty_days_run_from_arrival_D17(september: Play, again: str, attac
     assert answer["attached_to"] == (first if attached else None)
 
 
+def test_a_repeated_request_counts_as_an_arrival_however_it_was_matched_D17(september: Play) -> None:
+    """Attached by the mail address on the 25th, it keeps the lead recent for a request by the first phone."""
+    first = september.at(NOON).add(lead_body(NOON, client=FIRST))["lead"]
+    september.later(minutes=5).contact(first, "ALFA", outcome="wrong_contact")
+    again = september.at("2019-09-25 12:00").add(lead_body("2019-09-25 12:00", client=AGAIN))
+    third = september.at("2019-10-10 12:00").add(
+        lead_body("2019-10-10 12:00", client=FIRST | {"email": "ivan@new.example"})
+    )
+
+    assert (again["attached_to"], third["attached_to"]) == (first, first)
+    assert september.attempts(third["lead"]) == []
+
+
 def test_how_many_days_is_a_rule_D17(september: Play) -> None:
     september.programme(rules=[{"from": "2019-08", "duplicate_days": 1}])
     september.at(NOON).lead(phone="+74951112233")
@@ -199,6 +212,19 @@ def test_two_people_behind_one_number_are_told_to_the_operators_who_detach_one_D
     assert september.state(first) == "in_work"
     texts = subjects_and_texts(september, "alfa@partner.example")[1]
     assert "пришёл от другого клиента" in texts
+
+
+def test_a_stranger_who_asked_twice_is_called_by_one_partner_D17(september: Play) -> None:
+    september.at(NOON).add(lead_body(NOON, client=FIRST))
+    one, two = (september.later(minutes=5).add(lead_body(september.now, client=OTHER))["lead"] for _ in range(2))
+    september.do("lead", "detach", str(one), "--reason", "another person")
+    september.switch("BETA")
+
+    said = september.do("lead", "detach", str(two), "--reason", "another person")
+
+    assert str(one) in said
+    assert (september.state(two), september.attempts(two)) == ("attached", [])
+    assert september.attempts(one) == [("ALFA", None)]
 
 
 def test_an_operator_may_say_that_it_is_the_same_client_D17(september: Play) -> None:

@@ -12,7 +12,7 @@ from rasti.ledger.clients import correct_client
 from rasti.ledger.desk import assign_lead, close_lead, detach_lead, keep_attached
 from rasti.ledger.desk_leads import lead_file
 from rasti.ledger.violations import record_violation
-from rasti.portal.desk.asking import Id, Line, Reason, choice, decide, needed, step_page
+from rasti.portal.desk.asking import Id, Line, Reason, choice, decide, needed, number, step_page
 from rasti.portal.site import Site, TheSite
 from rasti.portal.visitor import OperatorsOnly, OurForm, TheOperator
 from rasti.rules.bodies import parse_contacts
@@ -111,11 +111,13 @@ def ask_detach(request: Request, site: TheSite, lead_id: Id) -> Response:
 
 
 @router.post("/desk/leads/{lead_id}/detach", dependencies=[OurForm])
-def detach(request: Request, site: TheSite, visitor: TheOperator, lead_id: Id, reason: Reason = "") -> Response:
-    """Make an attached request a lead of its own (D17)."""
+def detach(
+    request: Request, site: TheSite, visitor: TheOperator, lead_id: Id, root: Line = "", reason: Reason = ""
+) -> Response:
+    """Make an attached request a lead of its own (D17); `root`: the lead that it was attached to on the page."""
 
     def act(book: Book, why: str) -> str:
-        return "detached" if detach_lead(book, lead_id, reason=why) else "same_detached"
+        return "detached" if detach_lead(book, lead_id, reason=why, root_id=number(root)) else "same_detached"
 
     return _do(request, site, visitor, lead_id, "detach", act, reason)
 
