@@ -55,7 +55,8 @@ def _now_and_before(evidence: Evidence, undone: str, name: str) -> list[Any]:
         now = [row["id"] for row in evidence.rows("lead") if row["attached_to"]]
     else:
         now = _ids(evidence, "message", "state", {"dead"})
-    return now + [_subject(event, name) for event in evidence.events[undone]]
+    aside = [] if name == "lead_id" else evidence.events["message.dismissed"]
+    return now + [_subject(event, name) for event in (*evidence.events[undone], *aside)]
 
 
 def _ids(evidence: Evidence, table: str, column: str, values: set[str]) -> list[int]:
