@@ -178,6 +178,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/desk/imports/{upload_id}/cancel"): forms_of_operators(303),
     ("GET", "/desk/audit"): operators(200, "Что произошло"),
     ("GET", "/desk/messages"): operators(200, "Недоставленные сообщения"),
+    ("POST", "/desk/messages/resend"): forms_of_operators(303),
     ("POST", "/desk/messages/{message_id}/revive"): forms_of_operators(303),
     ("POST", "/desk/messages/{message_id}/dismiss"): forms_of_operators(422),
     # The local mailbox, where it is shown.
