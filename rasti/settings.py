@@ -124,6 +124,12 @@ class Settings(BaseSettings):
         """Where bounces are looked for; none: nowhere."""
         return parse_mail_folder(self.bounces) if self.bounces else None
 
+    @property
+    def loops_off(self) -> frozenset[str]:
+        """Loops of the steward that are not configured: nobody waits for their heartbeat, though they had one once."""
+        off = {"runs": self.prefect_api_url is None, "bounces": not self.bounces}
+        return frozenset(loop for loop, is_off in off.items() if is_off)
+
     @cached_property
     def prefect_api_url(self) -> str | None:
         """Prefect's own setting: where its API is; none means that no Prefect is configured."""

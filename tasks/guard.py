@@ -10,7 +10,6 @@ from rasti.steward.guard import SweepReport
 from tasks.opening import open_book
 from tasks.step import step
 
-PATIENCE = timedelta(minutes=5)  # a mail server that asks to come again later, or is started anew, is no alarm
 MAIL_EVENT = "rasti.mail.undeliverable"
 MAIL_RESOURCE = "rasti.mail"
 
@@ -29,10 +28,8 @@ def mail_trouble_now() -> MailTrouble | None:
 
 
 def needs_somebody(trouble: MailTrouble) -> bool:
-    """Whether somebody has to look: mail was given up, an alert waits, or it has lasted for a while."""
-    with open_book()[0].read() as tx:
-        lasts = tx.now - trouble.since
-    return bool(trouble.dead or trouble.alerts) or lasts >= PATIENCE
+    """Whether somebody has to look now."""
+    return trouble.needs_somebody(open_book()[0].now())
 
 
 def tell_of_mail(trouble: MailTrouble) -> None:
@@ -40,11 +37,5 @@ def tell_of_mail(trouble: MailTrouble) -> None:
     emit_event(
         MAIL_EVENT,
         resource={"prefect.resource.id": MAIL_RESOURCE, "prefect.resource.name": "mail"},
-        payload={
-            "waiting": trouble.waiting,
-            "dead": trouble.dead,
-            "alerts": trouble.alerts,
-            "since": trouble.since.isoformat(),
-            "reason": trouble.reason,
-        },
+        payload=trouble.facts(),
     )

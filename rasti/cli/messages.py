@@ -1,22 +1,24 @@
-"""Mail that could not be delivered: list, show, send again; and a test of the mail server."""
+"""Mail that could not be delivered: list, show, send again, put aside; and a test of the mail server."""
 
 from datetime import UTC, datetime, tzinfo
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from rasti.cli.context import GREATEST_ID, JsonOption, Options, draw_table, emit, ledger, local_time, parse_instant
+from rasti.cli.context import (
+    GREATEST_ID,
+    JsonOption,
+    Options,
+    ReasonOption,
+    draw_table,
+    emit,
+    ledger,
+    local_time,
+    parse_instant,
+)
 from rasti.errors import RastiError, Refused
 from rasti.i18n import _
-
-
-class StateName(StrEnum):
-    """The words of --state."""
-
-    DEAD = "dead"
-    WAITING = "waiting"
-
+from rasti.rules.kinds import Trouble
 
 KindOption = Annotated[
     str | None, typer.Option("--kind", metavar="KIND", help=_("Only mail of this kind, for example lead or welcome."))
@@ -26,23 +28,24 @@ KindOption = Annotated[
 def register(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:  # noqa: ARG001
     """Add the commands of this file."""
     messages = groups["messages"]
-    messages.command("list", help=_("Mail that waits or was given up."))(list_)
+    messages.command("list", help=_("Mail that waits, was given up or came back."))(list_)
     messages.command("show", help=_("One message, and what the mail server said."))(show)
     messages.command("resend", help=_("Send mail again that waits or was given up: by ids, or all of it."))(resend)
+    messages.command("dismiss", help=_("Put aside mail that was given up or came back."))(dismiss)
     groups["mail"].command("test", help=_("Send one mail and say what the mail server answers."))(test)
 
 
 def list_(
     ctx: typer.Context,
-    state: Annotated[StateName | None, typer.Option("--state", help=_("Given up, or waiting."))] = None,
+    state: Annotated[Trouble | None, typer.Option("--state", help=_("Waiting, given up, or come back."))] = None,
     kind: KindOption = None,
     json: JsonOption = False,
 ) -> None:
-    from rasti.ledger.resending import Trouble, list_undelivered, parse_kind
+    from rasti.ledger.resending import list_undelivered, parse_kind
 
     wanted = None if kind is None else parse_kind(kind)
     with ledger(ctx, deliver=False) as book:
-        found = list_undelivered(book, trouble=None if state is None else Trouble(state.value), kind=wanted)
+        found = list_undelivered(book, trouble=state, kind=wanted)
     emit(json, found, lambda console: _draw(console, found, book.programme.zone))
 
 
@@ -59,7 +62,7 @@ def show(
 
     def draw(console: Any) -> None:
         _draw(console, [found], book.programme.zone)
-        if found["reason"] and (advice := advice_on(found["reason"])):
+        if (reason := found["bounce"] or found["reason"]) and (advice := advice_on(reason)):
             console.print(_(advice))
 
     emit(json, found, draw)
@@ -93,6 +96,20 @@ def resend(
         again = resend_messages(book, ids or None, kind=wanted, since=since)
     text = _("Sent again: {count}.").format(count=len(again)) if again else _("Nothing waits or was given up.")
     emit(json, {"resent": again}, lambda console: console.print(text))
+
+
+def dismiss(
+    ctx: typer.Context,
+    id: Annotated[int, typer.Argument(metavar="ID", help=_("The message's id."), min=1, max=GREATEST_ID)],
+    reason: ReasonOption,
+    json: JsonOption = False,
+) -> None:
+    from rasti.ledger.resending import dismiss as dismiss_message
+
+    with ledger(ctx) as book:
+        done = dismiss_message(book, id, reason=reason)
+    text = _("Message {id} is put aside.") if done else _("Message {id} was put aside already.")
+    emit(json, {"dismissed": done}, lambda console: console.print(text.format(id=id)))
 
 
 def test(
@@ -133,6 +150,7 @@ def _draw(console: Any, found: list[dict[str, Any]], zone: tzinfo) -> None:
         _("Partner"),
         _("Due"),
         _("Next try"),
+        _("Came back"),
         _("Tries"),
         _("Reason"),
     ]
@@ -145,8 +163,9 @@ def _draw(console: Any, found: list[dict[str, Any]], zone: tzinfo) -> None:
             row["partner"],
             local_time(row["due_at"], zone),
             local_time(row["next_try_at"], zone),
+            local_time(row["bounced_at"], zone),
             row["tries"],
-            row["reason"],
+            row["bounce"] or row["reason"],
         )
         for row in found
     ]

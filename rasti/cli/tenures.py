@@ -20,6 +20,7 @@ from rasti.i18n import _
 
 if TYPE_CHECKING:
     from rasti.ledger.book import Book
+    from rasti.ledger.mail_trouble import MailTrouble
     from rasti.ledger.tenures import Activation
     from rasti.steward.prefect_state import PrefectHealth
 
@@ -122,10 +123,12 @@ def _tell_holder(json: bool, holder: str | None) -> None:
 
 
 def status(ctx: typer.Context, json: JsonOption = False) -> None:
+    from rasti.ledger.mail_trouble import mail_trouble
     from rasti.ledger.views import status_view
 
     with ledger(ctx, deliver=False) as book:
         view: dict[str, Any] = status_view(book)
+        mail = mail_trouble(book)
         prefect = _prefect_health(book)
     if prefect is not None:
         view["prefect"] = prefect.as_json()
@@ -157,7 +160,7 @@ def status(ctx: typer.Context, json: JsonOption = False) -> None:
             (_("messages that came back"), view["messages"]["bounced"]),
         ]
         draw_table(console, "", [_("Leads"), _("Number")], rows)
-        _draw_mail(console, view["messages"], book.programme.zone)
+        _draw_mail(console, mail, view["messages"]["alerts"], book.programme.zone)
         for trouble in prefect.troubles if prefect else ():
             console.print(f"Prefect: {trouble.said.text(_)}", markup=False)
         if prefect is not None and prefect.state is not None and prefect.state.paused:
@@ -167,21 +170,17 @@ def status(ctx: typer.Context, json: JsonOption = False) -> None:
     emit(json, view, draw)
 
 
-def _draw_mail(console: Any, mail: dict[str, Any], zone: tzinfo) -> None:
+def _draw_mail(console: Any, trouble: "MailTrouble | None", alerts: list[dict[str, Any]], zone: tzinfo) -> None:
     """What is wrong with the mail, and what its alerts would have said."""
-    if mail["reason"] is None:
+    if trouble is None:
         return
     from rasti.clients.smtp_answers import advice_on
 
-    if mail["failing"]:
-        text = _("Mail cannot be delivered since {since}: {reason}.")
-        console.print(text.format(since=local_time(mail["oldest_due"], zone), reason=mail["reason"]), markup=False)
-    else:
-        console.print(_("Mail was given up: {reason}.").format(reason=mail["reason"]), markup=False)
-    advice = advice_on(mail["reason"])
+    console.print(trouble.said(trouble.since.astimezone(zone).isoformat(" ", "seconds")).text(_), markup=False)
+    advice = advice_on(trouble.reason)
     if advice:
         console.print(_(advice))
-    for alert in mail["alerts"]:
+    for alert in alerts:
         about = _("lead {lead}").format(lead=alert["lead"]) if alert["lead"] else ""
         text = _("Not delivered to the operators: message {message}, {kind} {about}")
         console.print(text.format(about=about, **alert).rstrip(), markup=False)

@@ -12,11 +12,12 @@ from models import Checkpoint, Client, Lead, Message, Partner, QuarantinedRow, R
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.desk_months import MonthState, month_states_within
 from rasti.ledger.doubles import count_doubles
-from rasti.ledger.mail_trouble import FIRST_DUE, MailTrouble, is_late, mail_trouble_within, undelivered_alerts
+from rasti.ledger.mail_trouble import MailTrouble, mail_trouble_within, undelivered_alerts
 from rasti.ledger.ranking_facts import changed_since_published
+from rasti.ledger.resending import count_undelivered
 from rasti.ledger.restored import Restored, last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
-from rasti.rules.kinds import LeadState, MessageState, PauseReason
+from rasti.rules.kinds import LeadState, PauseReason, Trouble
 from rasti.rules.month import Month
 
 RECENT = timedelta(days=7)
@@ -60,10 +61,10 @@ class Today:
     due_soon: int
     overdue: int
     violated: int  # in the last days
-    late: int  # messages whose time has come, also while they wait for their next try
+    late: int  # mails whose time has come, also while they wait for their next try
     oldest_late: datetime | None  # when it was first due
     dead: int
-    oldest_dead: datetime | None  # when it was written
+    oldest_dead: datetime | None  # when it was first due
     bounced: int  # came back, and not sent again since
     last_month: MonthState | None  # the newest that has ended
     quarantined: int
@@ -81,8 +82,8 @@ def today(book: Book) -> Today:
         leads: dict[LeadState, int] = dict.fromkeys(LeadState, 0)
         leads |= _counts(tx, select(col(Lead.state), func.count()).group_by(col(Lead.state)))
         paused = select(col(Lead.pause_reason), func.count()).where(col(Lead.state) == LeadState.PAUSED)
-        late, oldest_late = _count_and_oldest(tx, FIRST_DUE, *is_late(tx))
-        dead, oldest_dead = _count_and_oldest(tx, col(Message.created_at), col(Message.state) == MessageState.DEAD)
+        late, oldest_late = count_undelivered(tx, Trouble.WAITING)
+        dead, oldest_dead = count_undelivered(tx, Trouble.DEAD)
         months = month_states_within(tx, newest=1)
         return Today(
             holder=_holder(tx, tenure) if tenure else None,
@@ -97,7 +98,7 @@ def today(book: Book) -> Today:
             oldest_late=oldest_late,
             dead=dead,
             oldest_dead=oldest_dead,
-            bounced=_count(tx, select(func.count()).where(col(Message.bounced_at).is_not(None))),
+            bounced=count_undelivered(tx, Trouble.BOUNCED)[0],
             last_month=months[0] if months else None,
             quarantined=_count(tx, select(func.count()).where(col(QuarantinedRow.resolved_at).is_(None))),
             doubles=count_doubles(tx),
@@ -137,11 +138,6 @@ def _holder(tx: Tx, tenure: Tenure) -> HolderNow:
 def _open_checkpoints(tx: Tx, when: Any) -> int:
     # A checkpoint of an attempt that has ended is void: no verdict means that the attempt is open.
     return _count(tx, select(func.count()).where(col(Checkpoint.verdict).is_(None), when))
-
-
-def _count_and_oldest(tx: Tx, since: Any, *where: Any) -> tuple[int, datetime | None]:
-    count, oldest = tx.session.execute(select(func.count(), func.min(since)).where(*where)).one()
-    return count, oldest
 
 
 def _counts(tx: Tx, statement: Any) -> dict[Any, int]:

@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func
 from sqlmodel import col, select
 
 from models import AuditEvent, Message
 from rasti.ledger.book import Book
-from rasti.ledger.mail_trouble import FIRST_DUE, is_late
-from rasti.rules.kinds import Channel, Event, MessageState
+from rasti.ledger.mail_trouble import FIRST_DUE
+from rasti.ledger.resending import count_undelivered, undelivered_within
+from rasti.rules.kinds import Channel, Event, Trouble
 
 PAGE = 50
 
@@ -60,42 +59,25 @@ def audit_trail(book: Book, query: TrailQuery) -> Trail:
     return Trail(events, events[-1].id if len(found) > PAGE else None)
 
 
-class Undelivered(StrEnum):
-    """Which messages are looked for."""
-
-    LATE = "late"  # their time has come, also while they wait for their next try
-    DEAD = "dead"  # given up
-    BOUNCED = "bounced"  # came back, and not sent again since
-
-
 @dataclass(frozen=True)
 class OutboxPage:
     """One page of messages, the oldest first."""
 
     messages: list[Message]
-    counts: dict[Undelivered, int]
+    counts: dict[Trouble, int]
     page: int
     pages: int
 
 
-def undelivered(book: Book, which: Undelivered, *, channel: Channel | None = None, page: int = 1) -> OutboxPage:
+def undelivered(book: Book, which: Trouble, *, channel: Channel = Channel.MAIL, page: int = 1) -> OutboxPage:
     """Messages that were not delivered."""
     with book.read() as tx:
-        conditions: dict[Undelivered, tuple[Any, ...]] = {
-            Undelivered.LATE: tuple(is_late(tx)),
-            Undelivered.DEAD: (col(Message.state) == MessageState.DEAD,),
-            Undelivered.BOUNCED: (col(Message.bounced_at).is_not(None),),
-        }
-        of_channel = [col(Message.channel) == channel] if channel else []
-        counts = {
-            kind: tx.session.execute(select(func.count()).select_from(Message).where(*where, *of_channel)).scalar_one()
-            for kind, where in conditions.items()
-        }
+        counts = {trouble: count_undelivered(tx, trouble, channel=channel)[0] for trouble in Trouble}
         pages = max(1, -(-counts[which] // PAGE))
         page = min(max(1, page), pages)
         messages = tx.all(
             select(Message)
-            .where(*conditions[which], *of_channel)
+            .where(undelivered_within(tx, which), col(Message.channel) == channel)
             .order_by(FIRST_DUE, col(Message.id))
             .limit(PAGE)
             .offset((page - 1) * PAGE)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import col, select
@@ -21,12 +21,6 @@ def note_failure(book: Book, loop: str, why: str) -> None:
     """The loop could not do its work; `why` without addresses. Its last round stays the one before."""
     with book.write() as tx:
         _note(tx, loop, error=why)
-
-
-def forget(book: Book, loop: str) -> None:
-    """The loop is not wanted any more: nobody has to look for it."""
-    with book.write() as tx:
-        tx.session.execute(delete(Heartbeat).where(col(Heartbeat.loop) == loop))
 
 
 def _note(tx: Tx, loop: str, **values: object) -> None:

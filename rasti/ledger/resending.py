@@ -1,29 +1,21 @@
-"""Mail that could not be delivered, as an operator lists it, and sends it again: one by one, or many at once."""
+"""Mail that could not be delivered, as an operator lists it, sends it again (one by one, or many at once), or puts it
+aside."""
 
 from collections.abc import Collection
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlmodel import col
 
-from models import Message
-from rasti.errors import BadInput, NotFound
+from models import Attempt, Message
+from rasti.errors import BadInput, NotFound, Refused
 from rasti.ledger.book import MESSAGES, Book, Tx
-from rasti.ledger.mail_trouble import FIRST_DUE, first_due, is_late, is_state
+from rasti.ledger.mail_trouble import FIRST_DUE, came_back, first_due, is_late, is_state
 from rasti.rules.bodies import utc
-from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
+from rasti.rules.kinds import Channel, Event, MessageKind, MessageState, Trouble
 
-_BOUNCED = col(Message.bounced_at).is_not(None)
-
-
-class Trouble(StrEnum):
-    """Why a message is on the list."""
-
-    WAITING = "waiting"  # its time has come; or it was tried, and is tried again
-    DEAD = "dead"  # given up
-    BOUNCED = "bounced"  # came back after the server had taken it
+_BOUNCED = came_back()
 
 
 def undelivered_within(tx: Tx, trouble: Trouble) -> ColumnElement[bool]:
@@ -35,6 +27,14 @@ def undelivered_within(tx: Tx, trouble: Trouble) -> ColumnElement[bool]:
             return is_state(MessageState.DEAD)
         case Trouble.BOUNCED:
             return _BOUNCED
+
+
+def count_undelivered(tx: Tx, trouble: Trouble, *, channel: Channel = Channel.MAIL) -> tuple[int, datetime | None]:
+    """How many could not be delivered, and when the oldest was first due."""
+    where = (undelivered_within(tx, trouble), col(Message.channel) == channel)
+    found = select(func.count(), func.min(FIRST_DUE)).where(*where)
+    count, oldest = tx.session.execute(found).one()
+    return count, oldest
 
 
 def list_undelivered(
@@ -109,6 +109,36 @@ def resend(
         return [message.id for message in found]
 
 
+def dismiss(book: Book, message_id: int, *, reason: str) -> bool:
+    """Put aside a mail that was given up, or came back: nobody sends it again or looks for it; False: it was already.
+
+    Raises NotFound; Refused: it is neither, or a lead has not reached its partner.
+    """
+    with book.write() as tx:
+        message = tx.session.execute(
+            select(Message).where(col(Message.id) == message_id).with_for_update()
+        ).scalar_one_or_none()
+        if message is None:
+            raise NotFound("There is no message {id}.", id=message_id)
+        if message.state is MessageState.VOID:
+            return False
+        if message.state is not MessageState.DEAD and not _is_back(message):
+            raise Refused("Message {id} was not given up and did not come back: nothing to put aside.", id=message_id)
+        if message.kind is MessageKind.LEAD:
+            attempt = tx.session.get(Attempt, message.attempt_id)
+            if attempt is not None and attempt.ended_at is None and attempt.received_at is None:
+                raise Refused(
+                    "Lead {lead} has not reached its partner: send message {id} again, or assign the lead.",
+                    lead=message.lead_id,
+                    id=message_id,
+                )
+        message.state, message.sent_at = MessageState.VOID, None
+        about = {"message": message.id, "kind": message.kind.value, "reason": reason}
+        partner = message.partner_code
+        tx.audit(Event.MESSAGE_DISMISSED, lead_id=message.lead_id, partner_code=partner, **about)
+        return True
+
+
 def parse_kind(word: str) -> MessageKind:
     """A kind of mail. Raises BadInput that names those there are."""
     kinds = [kind for kind in MessageKind if not kind.startswith("run_")]
@@ -133,11 +163,16 @@ def _get(tx: Tx, message_id: int) -> Message:
     return message
 
 
+def _is_back(message: Message) -> bool:
+    """The same as `came_back`, of one that was read."""
+    return message.bounced_at is not None and message.state is MessageState.SENT
+
+
 def _view(message: Message) -> dict[str, Any]:
     return {
         "message": message.id,
         "kind": message.kind.value,
-        "state": message.state.value,
+        "state": Trouble.BOUNCED.value if _is_back(message) else message.state.value,
         "lead": message.lead_id,
         "attempt": message.attempt_id,
         "partner": message.partner_code,
@@ -146,4 +181,6 @@ def _view(message: Message) -> dict[str, Any]:
         "sent_at": utc(message.sent_at) if message.sent_at else None,
         "tries": message.tries + message.postponed,
         "reason": message.error,
+        "bounced_at": utc(message.bounced_at) if message.bounced_at else None,
+        "bounce": message.bounce,
     }

@@ -6,19 +6,13 @@ from sqlmodel import col, select
 from models import Attempt, Checkpoint, Contact, Lead, Message, Ranking, Tenure, Violation
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.leads import get_lead
-from rasti.ledger.mail_trouble import (
-    FIRST_DUE,
-    first_due,
-    is_late,
-    is_state,
-    mail_trouble_within,
-    undelivered_alerts,
-)
+from rasti.ledger.mail_trouble import FAILED, first_due, is_late, mail_trouble_within, undelivered_alerts
 from rasti.ledger.ranking_facts import changed_since_published
+from rasti.ledger.resending import count_undelivered
 from rasti.ledger.restored import last_restore_within
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.rules.bodies import utc
-from rasti.rules.kinds import Channel, LeadState, MessageState
+from rasti.rules.kinds import Channel, LeadState, Trouble
 
 
 def lead_view(book: Book, lead_id: int) -> dict[str, object]:
@@ -128,28 +122,20 @@ def _changed_view(tx: Tx) -> dict[str, object]:
     return {"changed_since_published": [str(month) for month in changed]} if changed else {}
 
 
-def _bounced(tx: Tx) -> int:
-    """Mails that came back, and were not sent again since."""
-    bounced = select(func.count()).select_from(Message).where(col(Message.bounced_at).is_not(None))
-    return int(tx.session.execute(bounced).scalar_one())
-
-
 def _messages_view(tx: Tx) -> dict[str, object]:
     """Mail whose time has come (a reminder for next week is not late), what of it fails and why, what was given up."""
-    mail = col(Message.channel) == Channel.MAIL
-    pending, failing, oldest = tx.session.execute(
-        select(func.count(), func.count().filter(col(Message.error).is_not(None)), func.min(FIRST_DUE)).where(
-            mail, *is_late(tx)
-        )
-    ).one()
-    dead = tx.session.execute(select(func.count()).where(mail, is_state(MessageState.DEAD))).scalar_one()
+    pending, oldest = count_undelivered(tx, Trouble.WAITING)
+    failing = tx.session.execute(
+        select(func.count()).where(col(Message.channel) == Channel.MAIL, *is_late(tx), FAILED)
+    ).scalar_one()
     trouble = mail_trouble_within(tx)
     return {
         "pending": pending,
         "failing": failing,
-        "dead": dead,
-        "bounced": _bounced(tx),
+        "dead": count_undelivered(tx, Trouble.DEAD)[0],
+        "bounced": count_undelivered(tx, Trouble.BOUNCED)[0],
         "oldest_due": utc(oldest) if oldest else None,
+        "since": utc(trouble.since) if trouble else None,
         "reason": trouble.reason if trouble else None,
         "alerts": [
             {"message": alert.id, "kind": alert.kind.value, "lead": alert.lead_id, "due_at": utc(first_due(alert))}

@@ -32,7 +32,7 @@ def create_app(book: Book, settings: Settings, prefect: Prefect | None = None) -
     if prefect is None and settings.prefect_api_url:
         prefect = Prefect.at(settings.prefect_api_url)
     app.state.site = Site(book, settings, load_secret(settings), prefect)
-    app.state.metrics = Metrics(book, prefect)
+    app.state.metrics = Metrics(book, prefect, without=settings.loops_off)
     app.add_middleware(Guard)
     faults.register(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

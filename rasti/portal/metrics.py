@@ -1,6 +1,6 @@
 """Numbers for Prometheus: how requests go, and how the programme stands when they are asked for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -19,7 +19,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """One registry an application, so that two in one process do not meet."""
 
-    def __init__(self, book: Book, prefect: Prefect | None = None) -> None:
+    def __init__(self, book: Book, prefect: Prefect | None = None, *, without: Collection[str] = ()) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "rasti_http_requests", "Requests answered.", ["route", "method", "status"], registry=self._registry
@@ -31,7 +31,7 @@ class Metrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=self._registry,
         )
-        self._registry.register(_Programme(book, prefect))
+        self._registry.register(_Programme(book, prefect, without))
 
     def note(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one request; `route` is the template of its path, which holds nobody's data."""
@@ -46,15 +46,15 @@ class Metrics:
 class _Programme(Collector):
     """The pulse of the programme, taken when it is asked for."""
 
-    def __init__(self, book: Book, prefect: Prefect | None) -> None:
-        self._book, self._prefect = book, prefect
+    def __init__(self, book: Book, prefect: Prefect | None, without: Collection[str]) -> None:
+        self._book, self._prefect, self._without = book, prefect, without
 
     def describe(self) -> list[GaugeMetricFamily]:
         return []  # registering asks the database nothing
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
-            now = pulse(self._book)
+            now = pulse(self._book, without=self._without)
             health = self._prefect.health(self._book) if self._prefect else None
         except Unavailable:
             # How requests go is told also then: it is what somebody wants to see.

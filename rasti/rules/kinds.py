@@ -237,6 +237,14 @@ class MessageKind(StrEnum):
     RUN_FALLBACK = "run_fallback"
 
 
+class Trouble(StrEnum):
+    """Why a mail was not delivered."""
+
+    WAITING = "waiting"  # its time has come; or it was tried, and is tried again
+    DEAD = "dead"  # given up
+    BOUNCED = "bounced"  # came back after the server had taken it, and was neither sent again nor put aside since
+
+
 ALERTS = frozenset(kind for kind in MessageKind if kind.startswith("alert_"))
 
 
@@ -290,5 +298,6 @@ class Event(StrEnum):
     MESSAGE_DEAD = "message.dead"
     MESSAGE_REVIVED = "message.revived"
     MESSAGE_BOUNCED = "message.bounced"
+    MESSAGE_DISMISSED = "message.dismissed"  # an operator put aside one that was given up, or came back
     MESSAGE_HASTENED = "message.hastened"  # one that waited for its next try: an operator did not want to wait
     DATABASE_RESTORED = "database.restored"

@@ -80,8 +80,9 @@ def _is_doubted(tx: Tx, message: Message) -> bool:
 
 
 def _has_bounced(tx: Tx, message: Message) -> bool:
-    """What came back was not sent again meanwhile."""
-    return tx.session.get_one(Message, message.data["message"]).bounced_at is not None
+    """What came back was neither sent again nor put aside meanwhile."""
+    told = tx.session.get_one(Message, message.data["message"])
+    return told.bounced_at is not None and told.state is MessageState.SENT
 
 
 def _link_opens(tx: Tx, message: Message) -> bool:

@@ -52,12 +52,4 @@ class Outage:
         self._told_at = self.clock()
         trouble = look()
         if trouble is not None and (trouble.waiting or trouble.alerts):
-            log(
-                "mail.undelivered",
-                level=logging.ERROR,
-                waiting=trouble.waiting,
-                dead=trouble.dead,
-                alerts=trouble.alerts,
-                since=trouble.since.isoformat(),
-                reason=trouble.reason,
-            )
+            log("mail.undelivered", level=logging.ERROR, **trouble.facts())

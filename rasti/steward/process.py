@@ -12,7 +12,7 @@ from models.wake import outbox_alarm
 from rasti.clients.programme_file import load_programme
 from rasti.errors import DatabaseUnavailable, RastiError
 from rasti.ledger.book import Book
-from rasti.ledger.heartbeats import beat, forget
+from rasti.ledger.heartbeats import beat
 from rasti.ledger.mail_trouble import mail_trouble
 from rasti.logs import log
 from rasti.settings import Settings
@@ -70,8 +70,6 @@ def run_loops(book: Book, settings: Settings, stop: threading.Event, *, ready: t
         loops["runs"] = lambda: _runs(book, settings, stop)
     if settings.bounce_folder is not None:
         loops[BOUNCES] = lambda: keep_reading(book, settings, stop)
-    else:
-        forget(book, BOUNCES)
     threads = [
         threading.Thread(target=_keep_going, args=(name, loop, stop), name=f"steward-{name}")
         for name, loop in loops.items()

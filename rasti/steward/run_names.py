@@ -28,11 +28,17 @@ def sweep_name(found: str | None, *, mail: bool = False) -> str:
 
 def mail_words(trouble: MailTrouble) -> str:
     """What is wrong with the mail, in a line."""
-    alerts = f"; alerts among them: {trouble.alerts}" if trouble.alerts else ""
-    return (
-        f"Mail cannot be delivered since {trouble.since:%Y-%m-%d %H:%M:%S} UTC: {trouble.waiting} tried in vain, "
-        f"{trouble.dead} given up{alerts}. The last answer: {trouble.reason or 'none'}."
-    )
+    counts = f"{trouble.waiting} tried in vain, {trouble.dead} given up"
+    if trouble.bounced:
+        counts += f", {trouble.bounced} alerts came back"
+    if trouble.alerts:
+        counts += f"; alerts among them: {trouble.alerts}"
+    return f"{_began(trouble)} {counts}. The last answer: {trouble.reason or 'none'}."
+
+
+def _began(trouble: MailTrouble) -> str:
+    since = f"since {trouble.since:%Y-%m-%d %H:%M:%S} UTC:"
+    return f"Mail cannot be delivered {since}" if trouble.waiting else f"Mail was not delivered {since}"
 
 
 def lead_name(lead_id: int | None) -> str:

@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import col, select
 
 from models import Attempt, AuditEvent, Checkpoint, Message
+from models.engine import read_only
 from rasti.clients.bounce_folder import FolderUnreadable, ImapFolder, Maildir
 from rasti.errors import Unavailable
 from rasti.ledger import messages
@@ -401,13 +402,16 @@ def test_what_keeps_it_from_reading_is_logged_once(
     assert [record.getMessage() for record in caplog.records] == ["bounces.unreadable", "bounces.readable"]
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_a_steward_that_reads_no_bounces_any_more_is_not_waited_for(book: Book, settings: Settings) -> None:
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_a_steward_starts_with_a_database_that_can_only_be_read(book: Book, settings: Settings) -> None:
     beat(book, "bounces")
     stop = threading.Event()
     stop.set()
-    run_loops(book, settings.model_copy(update={"bounces": ""}), stop)
-    assert "bounces" not in heartbeats(book)
+    can_only_read = replace(book, engine=read_only(book.engine))
+    with pytest.raises(Exception, match="read-only"):
+        beat(can_only_read, "bounces")
+    run_loops(can_only_read, settings.model_copy(update={"bounces": ""}), stop)
+    assert list(heartbeats(book)) == ["bounces"]
 
 
 def test_an_unreadable_folder_is_an_error_of_its_own(maildir: Path, book: Book) -> None:

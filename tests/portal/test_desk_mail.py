@@ -1,13 +1,18 @@
 """What the desk shows of mail that cannot be delivered, and what an operator does about it."""
 
 import pytest
+from sqlmodel import col, select
 
+from models import Message
 from rasti.clients.mailbox import KIND_HEADER
-from rasti.clients.smtp import Rejected
+from rasti.clients.smtp import Delayed, Rejected
 from rasti.errors import Unavailable
 from rasti.ledger.book import Book
+from rasti.ledger.bounces import record_bounce
+from rasti.ledger.heartbeats import beat
 from rasti.ledger.messages import claim, give_up
 from rasti.ledger.resending import list_undelivered
+from rasti.rules.kinds import Channel, MessageKind
 from rasti.settings import Settings
 from rasti.steward.relay import deliver
 from tests.builders import SECOND, WINNER, arrive, open_attempt, won_month
@@ -60,6 +65,9 @@ def test_a_server_that_is_down_stands_on_the_desk_with_what_to_do(
 def test_between_two_tries_readyz_and_metrics_do_not_say_that_all_is_well(
     book: Book, settings: Settings, guest: Browser, clock: MovableClock, lead: int
 ) -> None:
+    deliver(book, settings, postman=post(DOWN))
+    assert guest.get("/readyz").json()["status"] == "ready", "the same patience as the sweep's"
+    clock.advance(minutes=5)
     for _try in range(4):
         while deliver(book, settings, postman=post(DOWN)):
             pass
@@ -89,10 +97,10 @@ def test_a_mail_that_waits_is_sent_at_once_from_the_desk(
 ) -> None:
     deliver(book, settings, postman=post(DOWN), limit=1)
     (waiting,) = [row["message"] for row in list_undelivered(book) if row["reason"]]
-    page = operator.get("/desk/messages?which=late").text
+    page = operator.get("/desk/messages?which=waiting").text
     assert f"/desk/messages/{waiting}/revive" in page
-    answer = operator.post(f"/desk/messages/{waiting}/revive", {"which": "late"})
-    assert answer.headers["location"] == "/desk/messages?which=late&said=revived"
+    answer = operator.post(f"/desk/messages/{waiting}/revive", {"which": "waiting"})
+    assert answer.headers["location"] == "/desk/messages?which=waiting&said=revived"
     assert deliver(book, settings, postman=post()) == 3
 
 
@@ -120,3 +128,61 @@ def test_a_lead_that_reached_nobody_says_so_and_goes_to_the_next_partner(
     assert attempt is not None
     assert attempt.partner_code == SECOND
     assert "не получил лид" not in operator.get(f"/desk/leads/{lead}").text
+
+
+def test_one_mail_that_a_server_puts_off_for_a_moment_degrades_nothing(
+    book: Book, settings: Settings, operator: Browser, guest: Browser, clock: MovableClock, lead: int
+) -> None:
+    later = Delayed("{answer}", answer="450 4.2.0 at RCPT TO")
+    deliver(book, settings, postman=post(later, kind="welcome"))
+    clock.advance(minutes=2)
+    for loop in ("relay", "guard"):
+        beat(book, loop)
+    assert guest.get("/readyz").json()["reasons"] == []
+    assert operator.get("/desk").text.count(">работает<") == 2
+    clock.advance(minutes=3)
+    assert {"mail_late", "mail_undelivered"} <= set(guest.get("/readyz").json()["reasons"])
+
+
+def test_the_desk_counts_mail_not_the_runs_that_wait_for_prefect(
+    book: Book, operator: Browser, clock: MovableClock, lead: int
+) -> None:
+    with book.read() as tx:
+        assert tx.all(select(Message.id).where(col(Message.channel) == Channel.RUN))
+    page = operator.get("/desk").text
+    assert "Письма, ждущие отправки: 3" in page
+    assert operator.get("/desk/messages").text.count('<th scope="row">') == 3
+
+
+def test_an_alert_that_came_back_stands_on_the_desk_in_readyz_and_in_metrics(
+    book: Book, settings: Settings, operator: Browser, guest: Browser
+) -> None:
+    with book.write() as tx:
+        tx.send(MessageKind.ALERT_INCOMPLETE, "1", month="2019-08", missing=[])
+    deliver(book, settings, postman=post())
+    with book.read() as tx:
+        (message,) = tx.all(select(Message).where(col(Message.kind) == MessageKind.ALERT_INCOMPLETE))
+    record_bounce(book, message.external_id or "", "5.1.1")
+    page = operator.get("/desk").text
+    assert "Оповещения, которые не удалось доставить почтой" in page
+    assert "/desk/messages?which=bounced" in page
+    assert "RASTI_OPERATOR_EMAIL" in operator.get("/desk/messages?which=bounced").text
+    assert guest.get("/readyz").json()["reasons"] == ["mail_undelivered", "alerts_undelivered"]
+    assert metrics(guest)[("rasti_alerts_undelivered",)] == 1
+
+
+def test_an_operator_puts_a_mail_aside_with_a_reason(
+    book: Book, settings: Settings, operator: Browser, lead: int
+) -> None:
+    refused = Rejected("{answer}", answer="550 5.1.1 at RCPT TO")
+    deliver(book, settings, postman=post(refused, kind="welcome"))
+    (dead,) = [row["message"] for row in list_undelivered(book)]
+    assert f'action="/desk/messages/{dead}/dismiss"' in operator.get("/desk/messages?which=dead").text
+    assert operator.post(f"/desk/messages/{dead}/dismiss", {"which": "dead", "reason": " "}).status_code == 422
+    answer = operator.post(f"/desk/messages/{dead}/dismiss", {"which": "dead", "reason": "the client was called"})
+    assert answer.headers["location"] == "/desk/messages?which=dead&said=dismissed"
+    assert "Сообщение отложено" in operator.get(answer.headers["location"]).text
+    assert list_undelivered(book) == []
+    trail = operator.get("/desk/audit?event=message.dismissed").text
+    assert "the client was called" in trail
+    assert "Сообщение отложено" in trail

@@ -80,6 +80,21 @@ def test_a_lag_is_told_but_does_not_take_the_portal_away(guest: Browser, book: B
     assert (answer.status_code, answer.json()["status"], answer.json()["relay_lag_seconds"]) == (200, "degraded", 120)
 
 
+def test_a_loop_that_is_not_configured_is_not_missed(
+    guest: Browser, book: Book, settings: Settings, clock: MovableClock
+) -> None:
+    """It was once: the reader of bounces without RASTI_BOUNCES."""
+    beat(book, "bounces")
+    beat(book, "relay")
+    clock.advance(minutes=2)
+    answer = guest.get("/readyz").json()
+    assert (answer["reasons"], answer["heartbeat_age_seconds"]) == (["relay_silent"], {"relay": 120})
+    assert ("rasti_heartbeat_age_seconds", "bounces") not in metrics(guest)
+    reads = Browser(create_app(book, settings.model_copy(update={"bounces": "maildir:/var/mail/rasti"})))
+    assert "bounces_silent" in reads.get("/readyz").json()["reasons"]
+    assert metrics(reads)["rasti_heartbeat_age_seconds", "bounces"] == 120
+
+
 def test_a_restore_is_told_for_a_week(guest: Browser, operator: Browser, book: Book, clock: MovableClock) -> None:
     note_restored(book, clock.now - timedelta(hours=1))
     clock.advance(minutes=1)

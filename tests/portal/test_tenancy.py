@@ -180,6 +180,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/desk/messages"): operators(200, "Недоставленные сообщения"),
     ("POST", "/desk/messages/resend"): forms_of_operators(303, form={"which": "dead"}),
     ("POST", "/desk/messages/{message_id}/revive"): forms_of_operators(303),
+    ("POST", "/desk/messages/{message_id}/dismiss"): forms_of_operators(422),
     # The local mailbox, where it is shown.
     ("GET", "/mailbox"): everybody(200),
     ("POST", "/mailbox/ask"): everybody(409, own_form=False),

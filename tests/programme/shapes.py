@@ -18,7 +18,7 @@ def _keys(value: Any, expected: set[str], where: str) -> None:
     assert set(value) == expected, f"keys of {where}: {sorted(value)}, documented: {sorted(expected)}"
 
 
-_MESSAGES = {"pending", "failing", "dead", "bounced", "oldest_due", "reason", "alerts"}
+_MESSAGES = {"pending", "failing", "dead", "bounced", "oldest_due", "since", "reason", "alerts"}
 
 
 def _each(values: Any, expected: set[str], where: str) -> None:

@@ -1,5 +1,6 @@
 """A mail comes back after the server's 250: marked, told to the operators, and no clock changes (D11)."""
 
+import json
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -56,6 +57,25 @@ def test_the_same_bounce_again_and_a_forged_one_change_nothing(september: Play, 
         september.later(minutes=1).settle()
     assert september.status()["messages"]["bounced"] == 1
     assert len(alerts(september)) == 1
+
+
+@ON_SQLITE
+def test_what_came_back_is_listed_shown_and_put_aside(september: Play, returned: Path) -> None:
+    september.at(NOON).lead()
+    drop(returned, bounce(mail_of(september, "lead", "alfa@partner.example"), status="5.2.1"))
+    september.later(minutes=1).settle()
+    (row,) = json.loads(september.do("messages", "list", "--state", "bounced", "--json"))
+    assert (row["kind"], row["state"], row["bounce"]) == ("lead", "bounced", "5.2.1")
+    assert row in json.loads(september.do("messages", "list", "--json"))
+    number = str(row["message"])
+    assert json.loads(september.do("messages", "show", number, "--json"))["bounced_at"]
+    assert "5.2.1" in september.do("messages", "show", number)
+    with september.refusal("--reason", statuses=(2,)):
+        september.do("messages", "dismiss", number)
+    dismissed = september.do("messages", "dismiss", number, "--reason", "the partner was called", "--json")
+    assert json.loads(dismissed) == {"dismissed": True}
+    assert json.loads(september.do("messages", "list", "--json")) == []
+    assert september.status()["messages"]["bounced"] == 0
 
 
 @ON_SQLITE

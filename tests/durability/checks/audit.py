@@ -94,6 +94,7 @@ _STEPS = {
     "message.bounced": (("sent",), "bounced"),
     "message.revived": (("dead", "bounced"), "pending"),
     "message.hastened": (("pending",), "pending"),
+    "message.dismissed": (("dead", "bounced"), "void"),
 }
 
 
@@ -108,6 +109,6 @@ def _check_mails(evidence: Evidence, finding: Finding) -> None:
             finding.expect(state[mail] in before, f"{event['event']} {mail}, which was {state[mail]}")
             state[mail] = after
     for number, mail in mails.items():
-        stands = "bounced" if mail["bounced_at"] else mail["state"]
+        stands = "bounced" if mail["bounced_at"] and mail["state"] == "sent" else mail["state"]
         told = "void" if stands == "void" and state[number] == "pending" else state[number]
         finding.expect(told == stands, f"message {number} is {stands}, its events say {state[number]}")

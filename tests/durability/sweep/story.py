@@ -19,7 +19,7 @@ from rasti.ledger.desk import assign_lead, close_lead, detach_lead, keep_attache
 from rasti.ledger.doubles import list_doubles, resolve_double
 from rasti.ledger.fallback import fall_back
 from rasti.ledger.handover import hand_over_waiting, open_lead
-from rasti.ledger.heartbeats import beat, forget, note_failure
+from rasti.ledger.heartbeats import beat, note_failure
 from rasti.ledger.idempotency import KeyedRequest
 from rasti.ledger.ingest import ingest_register
 from rasti.ledger.issuers import accept_issuer, list_unknown_issuers
@@ -27,7 +27,7 @@ from rasti.ledger.leads import receive_lead
 from rasti.ledger.months import close_month, note_incomplete, resolve_quarantined
 from rasti.ledger.partners import accept_regulation, import_partners
 from rasti.ledger.rankings import publish, rank
-from rasti.ledger.resending import resend
+from rasti.ledger.resending import dismiss, resend
 from rasti.ledger.tenures import activate, decline, resume, suspend, switch_holder
 from rasti.ledger.tokens import add_token
 from rasti.ledger.unreceived import alert_again
@@ -217,7 +217,11 @@ def mail_comes_back(life: Life) -> None:
     beat(life.book, "bounces")
     with life.book.read() as tx:
         assert len(tx.all(select(Message.id).where(col(Message.bounced_at).is_not(None)))) == 1
-    forget(life.book, "bounces")
+
+
+def mail_is_put_aside(life: Life) -> None:
+    """The welcome that came back: the client was called."""
+    dismiss(life.book, life.one(col(Message.id), col(Message.bounced_at).is_not(None)), reason=WHY)
 
 
 def violation_is_reversed(life: Life) -> None:
@@ -282,6 +286,7 @@ STORY: list[tuple[str, Callable[[Life], object]]] = [
     ("2019-09-02 10:14", dead_mail_is_revived),
     ("2019-09-02 10:15", mail_comes_back),
     ("2019-09-02 10:50", Life.relay),  # reminders: void where the call was made
+    ("2019-09-02 10:51", mail_is_put_aside),
     ("2019-09-02 10:51", lambda life: correct_client(life.book, 5, parse_contacts(CORRECTED), reason=WHY)),
     ("2019-09-02 10:52", run_is_deleted),
     ("2019-09-02 10:53", worker_is_dead),
