@@ -66,7 +66,7 @@ def _about_partners(world: World) -> list[Decision]:
         (2, "is told that everybody declines", lambda b: [decline(b, month, code, reason=WHY) for code in PARTNERS]),
         (4, f"suspends {partner}", lambda b: suspend(b, partner, reason=WHY)),
         (1, f"walks {month} anew", lambda b: activate(b, month, switch=True, reason=WHY)),
-        *[(10, f"resumes {code}", lambda b, code=code: resume(b, code, reason=WHY)) for (code,) in barred[:1]],
+        *[(16, f"resumes {code}", lambda b, code=code: resume(b, code, reason=WHY)) for (code,) in barred[:1]],
         *[(3, f"notes that {code} accepts", lambda b, code=code: accept_regulation(b, code)) for (code,) in unready],
     ]
 
