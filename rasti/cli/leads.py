@@ -19,7 +19,7 @@ from rasti.cli.context import (
     ledger,
     local_time,
 )
-from rasti.errors import BadInput, NotFound, Refused
+from rasti.errors import BadInput, NotFound
 from rasti.i18n import _
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help=_("A JSON file; - reads standard input."))]
@@ -141,11 +141,12 @@ def assign(
     with ledger(ctx) as book:
         if partner is None:
             following = next_partner(book, id)
-            if following is None:
-                raise Refused("Name the partner who gets lead {id}.", id=id)
-            raise Refused(
-                "Lead {id} has not been received. Next would be {partner}: name a partner.", id=id, partner=following
+            text = (
+                _("Name the partner who gets lead {id}.")
+                if following is None
+                else _("Lead {id} has not been received. Next would be {partner}: name a partner.")
             )
+            raise typer.BadParameter(text.format(id=id, partner=following), param_hint="PARTNER")
         assigned = assign_lead(book, id, partner, reason=reason)
     text = _("Lead {lead} is assigned to {partner}.") if assigned else _("Lead {lead} is with {partner} already.")
     result = {"lead": id, "partner": partner, "assigned": assigned}

@@ -143,8 +143,9 @@ def log_contact(
 ) -> Logged:
     """Log a contact: it completes the one that was begun, or begins and ends now (D12).
 
-    One with an incomplete checklist is kept and leaves the begun contact open until its time is over. After the attempt
-    has ended it is kept without effect (D15). `request`: the same one again logs nothing more.
+    One with an incomplete checklist is kept and leaves the begun contact open until its time is over: then only a
+    complete log, a final word or a wrong contact completes it, and others stand beside it. After the attempt has ended
+    it is kept without effect (D15). `request`: the same one again logs nothing more.
     `seen`: the newest contact (id, 0: none) that a form knew, so that a form sent twice is one contact.
     Raises NotFound, BadInput: an outcome without `reached`; Forbidden: the partner never held the lead, or is suspended
     and holds it no longer; Conflict: the request's key was used for another, or another contact was logged since
@@ -175,8 +176,10 @@ def log_contact(
         missing: tuple[ChecklistItem, ...] = ()
         open_until = None
         if begun is not None:
-            windows, _contacts = windows_and_contacts(tx, attempt)
-            if not completes(begun.began_at, windows, body.outcome, body.checklist):
+            windows, facts = windows_and_contacts(tx, attempt)
+            # What was logged since it began stands beside it, else it would not be open.
+            left_open = any(fact.id > begun.id for fact in facts)
+            if not completes(begun.began_at, windows, body.outcome, body.checklist, left_open=left_open):
                 lacking = missing_items(begun.began_at, windows, body.checklist)
                 missing = tuple(item for item in CALL_ORDER if item in lacking)
                 open_until = begun.began_at + completion

@@ -172,24 +172,35 @@ def skips_of(walk: Walk | None) -> tuple[Skip, ...]:
     return tuple(Skip(skip["partner"], Skipped(skip["reason"])) for skip in walk.skipped) if walk else ()
 
 
+def place_to_leave(tx: Tx, tenure: Tenure) -> int:
+    """The place below which a fallback from a tenure goes on: the holder's; of one without a place the lowest that held
+    by this version (D9). If nobody did yet, those who held by former versions count with their places in this one: who
+    had the leads taken from them does not get them back by it."""
+    if tenure.place is not None:
+        return tenure.place
+    in_the_month = col(Tenure.lead_month) == tenure.lead_month
+    held = tx.all(
+        select(Tenure.place).where(
+            in_the_month, col(Tenure.ranking_id) == tenure.ranking_id, col(Tenure.place).is_not(None)
+        )
+    ) or tx.all(
+        select(RankingEntry.place).where(
+            col(RankingEntry.ranking_id) == tenure.ranking_id,
+            col(RankingEntry.place).is_not(None),
+            col(RankingEntry.partner_code).in_(select(Tenure.partner_code).where(in_the_month)),
+        )
+    )
+    return max(held, default=0)
+
+
 def move_on(
     tx: Tx, tenure: Tenure, why: TenureEnd, *, reason: str | None = None, at: datetime | None = None
 ) -> str | None:
     """End the open tenure and give the leads to the next, strictly below the place of the one who lost them (R13, D9).
 
-    `at`: when the violation occurred for which this is done. After a switch to a partner without a place it goes on
-    below the lowest place that held. The new holder, or None.
+    `at`: when the violation occurred for which this is done. The new holder, or None.
     """
-    below = tenure.place
-    if below is None:
-        held = tx.all(
-            select(Tenure.place).where(
-                col(Tenure.lead_month) == tenure.lead_month,
-                col(Tenure.ranking_id) == tenure.ranking_id,
-                col(Tenure.place).is_not(None),
-            )
-        )
-        below = max(held, default=0)
+    below = place_to_leave(tx, tenure)
     end_tenure(tx, tenure, why)
     found = find_holder(tx, tenure.lead_month, tenure.ranking_id, below=below, at=at)
     record_walk(tx, tenure.lead_month, tenure.ranking_id, found, cause=why, reason=reason)

@@ -175,10 +175,12 @@ def resume(book: Book, partner: str, *, reason: str) -> bool:
 def switch_holder(book: Book, partner: str, *, reason: str) -> bool:
     """Give the leads to a partner the operator names, also one who declined or violated (D9).
 
-    Open attempts stay where they are. False: they hold them already. Raises NotFound, Refused: suspended, not ready, or
-    no month was ever activated.
+    It goes by the published version, as `activate --switch` does: so do later fallbacks. The present holder keeps the
+    tenure and takes that version. Open attempts stay where they are. False: they hold them already, by that version.
+    Raises NotFound, Refused: suspended, not ready, or no month was ever activated.
     """
     with book.write() as tx:
+        tx.lock(Lock.BILLING, shared=True)
         tx.lock(Lock.TENURE)
         named = get_partner(tx, partner)
         obstacle = cannot_hold(tx, named)
@@ -186,32 +188,35 @@ def switch_holder(book: Book, partner: str, *, reason: str) -> bool:
             raise Refused("{partner} cannot get the leads: {obstacle}.", partner=partner, obstacle=obstacle)
         _end_programme_within(tx)
         tenure = open_tenure(tx)
-        lead_month, ranking_id = _present_month(tx, tenure)
+        lead_month = _present_month(tx, tenure)
         check_settled(tx)
-        if tenure is not None and tenure.partner_code == partner:
-            return False
+        ranking = published_ranking(tx, lead_month.previous)
+        assert ranking is not None  # of a month that was activated
         place = tx.session.execute(
             select(RankingEntry.place).where(
-                col(RankingEntry.ranking_id) == ranking_id, col(RankingEntry.partner_code) == partner
+                col(RankingEntry.ranking_id) == ranking.id, col(RankingEntry.partner_code) == partner
             )
         ).scalar_one_or_none()
+        found = WalkResult(partner, place, ())
+        if tenure is not None and tenure.partner_code == partner:
+            return take_version(tx, tenure, ranking, found, reason=reason)
         if tenure is not None:
             end_tenure(tx, tenure, TenureEnd.SWITCHED)
-        found = WalkResult(partner, place, ())
-        record_walk(tx, lead_month, ranking_id, found, cause="named", reason=reason)
-        start_tenure(tx, partner, lead_month, ranking_id, place)
+        record_walk(tx, lead_month, ranking.id, found, cause="named", reason=reason)
+        start_tenure(tx, partner, lead_month, ranking.id, place)
         return True
 
 
-def _present_month(tx: Tx, tenure: Tenure | None) -> tuple[Month, int]:
-    """The lead month whose leads are given now, and the version they are given by."""
+def _present_month(tx: Tx, tenure: Tenure | None) -> Month:
+    """The lead month whose leads are given now."""
     if tenure is not None:
-        return tenure.lead_month, tenure.ranking_id
+        return tenure.lead_month
     ends_at = tx.programme.ends_at
     walk = tx.session.execute(select(Walk).order_by(col(Walk.id).desc()).limit(1)).scalar_one_or_none()
     if walk is None or (ends_at is not None and tx.now >= ends_at):
         raise Refused("No lead month is activated: `rasti activate MONTH` first.")
-    return walk.lead_month, walk.ranking_id
+    lead_month: Month = walk.lead_month
+    return lead_month
 
 
 def end_programme(book: Book) -> bool:

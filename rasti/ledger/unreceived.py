@@ -5,12 +5,12 @@ from datetime import timedelta
 from sqlalchemy import union_all
 from sqlmodel import col, select
 
-from models import Attempt, Message, Tenure
+from models import Attempt, Message
 from rasti.ledger.attempts import rules_of
 from rasti.ledger.book import Book, Tx
 from rasti.ledger.leads import get_lead
 from rasti.ledger.mail_trouble import is_late, is_state
-from rasti.ledger.tenure_walk import find_holder, open_tenure
+from rasti.ledger.tenure_walk import find_holder, open_tenure, place_to_leave
 from rasti.rules.kinds import Channel, MessageKind, MessageState
 
 # The first alert is written when the lead is handed over, for after `alerts.undelivered`; then it is said again.
@@ -56,11 +56,7 @@ def next_partner_within(tx: Tx, lead_id: int) -> str | None:
         return None
     if tenure.partner_code != attempt.partner_code:
         return tenure.partner_code
-    held = select(Tenure.place).where(
-        col(Tenure.lead_month) == tenure.lead_month, col(Tenure.ranking_id) == tenure.ranking_id
-    )
-    below = tenure.place or max((place for place in tx.all(held) if place), default=0)
-    return find_holder(tx, tenure.lead_month, tenure.ranking_id, below=below).partner
+    return find_holder(tx, tenure.lead_month, tenure.ranking_id, below=place_to_leave(tx, tenure)).partner
 
 
 def _wanted(tx: Tx) -> list[tuple[Attempt, int]]:

@@ -171,9 +171,22 @@ def _begun_in(window: Window, contacts: Sequence[ContactFact]) -> list[ContactFa
     return [fact for fact in contacts if fact.outcome is None and fact.began_at in window]
 
 
-def completes(began_at: datetime, windows: Sequence[Window], outcome: Outcome, checklist: Set[ChecklistItem]) -> bool:
+def completes(
+    began_at: datetime,
+    windows: Sequence[Window],
+    outcome: Outcome,
+    checklist: Set[ChecklistItem],
+    *,
+    left_open: bool = False,
+) -> bool:
     """Whether a log completes the contact begun at `began_at`. One that reached the client and lacks a part of the
-    checklist does not: the contact stays open, the next complete log completes it (D12)."""
+    checklist does not: the contact stays open, the next complete log completes it (D12).
+
+    `left_open`: such a log was there before. Then the client was reached, and a call that nobody answers or a message
+    is another contact: it must not use up the one that is waited for.
+    """
+    if left_open and outcome is Outcome.NO_ANSWER:
+        return False
     return outcome is not Outcome.REACHED or not missing_items(began_at, windows, checklist)
 
 

@@ -175,8 +175,8 @@ RULES = [
     RuleMutant(
         "D9",
         "rasti/ledger/tenure_walk.py",
-        "        below = max(held, default=0)\n",
-        "        below = 0\n",
+        "    return max(held, default=0)\n",
+        "    return 0\n",
         f"{PROGRAMME}/test_switches.py::"
         "test_a_fallback_after_a_partner_without_a_place_goes_below_the_lowest_place_that_held_D9",
     ),
@@ -277,8 +277,8 @@ RULES = [
     RuleMutant(
         "D13",
         "rasti/ledger/tenures.py",
-        "        lead_month, ranking_id = _present_month(tx, tenure)\n        check_settled(tx)\n",
-        "        lead_month, ranking_id = _present_month(tx, tenure)\n",
+        "        lead_month = _present_month(tx, tenure)\n        check_settled(tx)\n",
+        "        lead_month = _present_month(tx, tenure)\n",
         f"{PROGRAMME}/test_order.py::test_who_decides_about_the_holder_finds_what_came_before_done_D13",
     ),
     RuleMutant(

@@ -65,6 +65,44 @@ def test_an_incomplete_log_leaves_the_call_open_and_the_next_complete_one_comple
     assert september.holder() == "ALFA"
 
 
+INCOMPLETE = ["reached", "introduced"]
+
+
+@pytest.mark.parametrize("kind", ["message", "call"])
+def test_what_reaches_nobody_does_not_use_up_a_call_that_was_left_open_D12(september: Play, kind: str) -> None:
+    """The answer said that it is open until 11:13: a message written meanwhile is another contact."""
+    lead = arrived(september)
+    september.at("2019-09-03 10:58").calling(lead, "ALFA")
+    september.at("2019-09-03 11:01").contact(lead, "ALFA", checklist=INCOMPLETE)
+
+    answer = september.at("2019-09-03 11:03").no_answer(lead, "ALFA", kind=kind)
+
+    assert (answer["effect"], answer["open_until"]) == ("kept", "2019-09-03T08:13:00Z")
+    assert september.at("2019-09-03 11:05").contact(lead, "ALFA")["effect"] == "counted"
+    assert september.settle().verdicts(lead)["1h"] == "met"
+    assert september.holder() == "ALFA"
+    begun = [contact["began_at"] for contact in september.show(lead)["attempts"][0]["contacts"]]
+    assert sorted(begun) == ["2019-09-03T07:58:00Z", "2019-09-03T08:01:00Z", "2019-09-03T08:03:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "verdict"), [("refused", "closed", "met"), ("wrong_contact", "paused", "void")]
+)
+def test_a_word_that_ends_or_pauses_completes_a_call_that_was_left_open_D12(
+    september: Play, outcome: str, state: str, verdict: str
+) -> None:
+    lead = arrived(september)
+    september.at("2019-09-03 10:58").calling(lead, "ALFA")
+    september.at("2019-09-03 11:01").contact(lead, "ALFA", checklist=INCOMPLETE)
+
+    checklist = ["reached"] if outcome == "refused" else []
+    answer = september.at("2019-09-03 11:05").contact(lead, "ALFA", outcome=outcome, checklist=checklist)
+
+    assert (answer["state"], "open_until" in answer) == (state, False)
+    assert september.settle().verdicts(lead)["1h"] == verdict
+    assert september.violations() == []
+
+
 def test_a_call_that_began_late_does_not_count_D12(september: Play) -> None:
     lead = arrived(september)
     september.at("2019-09-03 11:00:01")

@@ -87,9 +87,11 @@ def test_a_lead_that_reached_nobody_goes_to_the_next_partner_by_the_operators_wo
     september.environment["RASTI_SMTP_URL"] = post_office.url
     post_office.refused.add("alfa@partner.example")
     lead = september.at(NOON).lead()
-    with september.refusal("BETA"):
+    with september.refusal("BETA", statuses=(2,)):  # a partner has to be named; it says who would be next
         september.do("lead", "assign", str(lead), "--reason", "their mail does not work")
     september.assign(lead, "BETA")
+    with september.refusal("PARTNER", statuses=(2,)):  # received: nobody would be next
+        september.do("lead", "assign", str(lead), "--reason", "their mail does not work")
     assert [partner for partner, _end in september.attempts(lead)] == ["ALFA", "BETA"]
     assert september.show(lead)["attempts"][1]["received_at"]
     assert september.holder() == "ALFA"

@@ -107,6 +107,41 @@ def test_a_switch_that_finds_nothing_new_changes_nothing_D9(september: Play) -> 
     assert september.sandbox.fingerprint() == before
 
 
+def test_naming_the_present_holder_takes_the_new_version_D9(september: Play) -> None:
+    before = september.status()["tenure"]
+    correct(september, {"GAMMA": {"2019-08": "13500.00"}})
+
+    september.switch("ALFA")
+
+    assert september.status()["tenure"] == before | {"ranking_version": 2}
+    named = september.sandbox.fingerprint()
+    september.switch("ALFA")
+    assert september.sandbox.fingerprint() == named
+    september.suspend("ALFA")
+    assert september.holder() == "GAMMA"
+
+
+def test_naming_another_goes_by_the_new_version_D9(september: Play) -> None:
+    """In version 1 only DELTA came after GAMMA, in version 2 BETA does too."""
+    correct(september, {"GAMMA": {"2019-08": "13500.00"}})
+
+    september.switch("GAMMA")
+
+    assert september.status()["tenure"]["ranking_version"] == 2
+    september.decline("2019-08", "GAMMA")
+    assert (september.holder(), september.status()["tenure"]["ranking_version"]) == ("BETA", 2)
+
+
+def test_naming_one_without_a_place_in_the_new_version_gives_the_leads_back_to_nobody_D9(september: Play) -> None:
+    """ALFA, who held by version 1, is the first in version 2 as well: the next is the second."""
+    correct(september, {"GAMMA": {"2019-08": "13500.00"}})
+    september.switch("OMEGA")
+
+    september.decline("2019-08", "OMEGA")
+
+    assert september.holder() == "GAMMA"
+
+
 def test_a_switch_of_a_past_lead_month_is_refused_and_takes_no_version_D9(september: Play) -> None:
     correct(september, {"GAMMA": {"2019-08": "13500.00"}})
     september.at("2019-10-01 00:00")

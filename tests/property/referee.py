@@ -215,11 +215,11 @@ class Referee:
             self.start_tenure(partner, month, ranking, place)
 
     def move_on(self, tenure: Row, why: str, because: Row | None = None) -> None:
-        held = [
-            t["place"]
-            for t in self.world.tenures
-            if t["month"] == tenure["month"] and t["ranking"] == tenure["ranking"] and t["place"]
-        ]
+        of_month = [t for t in self.world.tenures if t["month"] == tenure["month"]]
+        held = [t["place"] for t in of_month if t["ranking"] == tenure["ranking"] and t["place"]]
+        if not held:  # by this version nobody did yet: the places that those have in it who held by another
+            places = self.world.rankings[tenure["ranking"]]["places"]
+            held = [places.index(t["partner"]) + 1 for t in of_month if t["partner"] in places]
         below = tenure["place"] or max(held, default=0)
         self.end_tenure(tenure, why)
         self.look_for_holder(tenure["month"], tenure["ranking"], below, because)
@@ -273,15 +273,17 @@ class Referee:
             refuse()
         self.settle()
         tenure = self.open_tenure()
-        if tenure and tenure["partner"] == partner:
-            return
-        last = tenure or self.world.walks[-1]
-        places = self.world.rankings[last["ranking"]]["places"]
+        month = (tenure or self.world.walks[-1])["month"]
+        published = [i for i, ranking in enumerate(self.world.rankings) if ranking["month"] == shift(month, -1)][-1]
+        places = self.world.rankings[published]["places"]
         place = places.index(partner) + 1 if partner in places else None
+        if tenure and tenure["partner"] == partner:
+            tenure |= {"ranking": published, "place": place}
+            return
         if tenure:
             self.end_tenure(tenure, "switched")
-        self.world.walks.append({"month": last["month"], "ranking": last["ranking"], "holder": partner, "skipped": []})
-        self.start_tenure(partner, last["month"], last["ranking"], place)
+        self.world.walks.append({"month": month, "ranking": published, "holder": partner, "skipped": []})
+        self.start_tenure(partner, month, published, place)
 
     def end_programme(self) -> None:
         for tenure in self.world.tenures:
@@ -451,7 +453,11 @@ class Referee:
         return empty | {"began": self.now, "logged": None}
 
     def is_complete(self, attempt: Row, contact: Row, outcome: str, items: list[str]) -> bool:
-        """Who reached the client ticks all of the list of the window in which the contact began (D12)."""
+        """Who reached the client ticks all of the list of the window in which the contact began (D12). Once a log that
+        did not has left it open, only a complete log (or a word that ends or pauses the follow-up) completes it."""
+        number = next(i for i, other in enumerate(attempt["contacts"]) if other is contact)
+        if outcome == "no_answer" and attempt["contacts"][number + 1 :]:
+            return False
         for kind, point in attempt["points"].items():
             if point["opens"] <= contact["began"] <= point["due"]:
                 return outcome != "reached" or (FIRST_CALL if kind == "1h" else FOLLOW_UP) <= set(items)

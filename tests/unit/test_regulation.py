@@ -7,7 +7,7 @@ import pytest
 from rasti.rules.call_window import CallWindow
 from rasti.rules.kinds import CHECKLISTS, ChecklistItem, CheckpointKind, ContactKind, Outcome, Verdict
 from rasti.rules.programme import Rules
-from rasti.rules.regulation import ContactFact, Window, checkpoint_windows, clock_start, credit, judge
+from rasti.rules.regulation import ContactFact, Window, checkpoint_windows, clock_start, completes, credit, judge
 from tests.clock import MOSCOW, moscow
 
 FIRST, THREE_DAYS, TWO_WEEKS = CheckpointKind
@@ -137,6 +137,18 @@ def test_a_contact_begun_in_the_window_is_waited_for_fifteen_minutes() -> None:
     assert judge(FIRST, windows(), [begun], RULES, RECEIVED + 74 * MINUTE).pending_until == RECEIVED + 74 * MINUTE
     assert verdict_at(RECEIVED + 74 * MINUTE + TICK, begun) is Verdict.VIOLATED
     assert verdict_at(RECEIVED + 70 * MINUTE, call(RECEIVED + 59 * MINUTE)) is Verdict.MET
+
+
+def test_a_call_left_open_is_completed_by_a_complete_log_or_a_word_that_ends_it() -> None:
+    """D12."""
+    complete, began = CHECKLISTS[FIRST], RECEIVED + 58 * MINUTE
+    ways = [(outcome, complete) for outcome in Outcome] + [(Outcome.REACHED, complete - {ChecklistItem.INTRODUCED})]
+    left_open = [completes(began, windows(), *way, left_open=True) for way in ways]
+    assert [way[0] for way, is_completed in zip(ways, left_open, strict=True) if not is_completed] == [
+        Outcome.NO_ANSWER,
+        Outcome.REACHED,
+    ]
+    assert completes(began, windows(), Outcome.NO_ANSWER, frozenset())
 
 
 def test_a_refusal_in_the_window_meets_it_with_reached_alone() -> None:
