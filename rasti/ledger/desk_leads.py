@@ -13,7 +13,7 @@ from rasti.ledger.book import Book, Tx
 from rasti.ledger.desk_today import SOON, is_undecided
 from rasti.ledger.leads import get_lead
 from rasti.ledger.partner_lead import cautions_of
-from rasti.ledger.repeats import Repeat, repeats_of
+from rasti.ledger.repeats import NO_REPEATS, Repeats, repeats_of
 from rasti.ledger.unreceived import next_partner_within
 from rasti.rules.kinds import CheckpointKind, LeadState, MessageKind, PauseReason
 
@@ -79,7 +79,7 @@ class LeadFile:
     client: Client
     attempts: list[AttemptFile]  # the newest first
     known: Client | None  # of an attached request: the client of the lead it is attached to
-    repeats: list[Repeat]  # attached to it, the newest first
+    repeats: Repeats  # attached to it
     cautions: list[tuple[str, Contact]]  # what former holders (codes) logged about the client afterwards (D15)
     messages: list[Message]
     events: list[AuditEvent]  # the newest first
@@ -175,7 +175,7 @@ def lead_file(book: Book, lead_id: int) -> LeadFile:
             client=tx.session.get_one(Client, lead_id),
             attempts=[_attempt_file(tx, attempt) for attempt in attempts],
             known=None if lead.attached_to is None else tx.session.get_one(Client, lead.attached_to),
-            repeats=repeats_of(tx, [lead_id]).get(lead_id, []),
+            repeats=repeats_of(tx, [lead_id]).get(lead_id, NO_REPEATS),
             cautions=[(partners[contact.attempt_id], contact) for contact in cautions_of(tx, lead_id)],
             messages=tx.all(select(Message).where(col(Message.lead_id) == lead_id).order_by(col(Message.id).desc())),
             events=tx.all(

@@ -10,7 +10,7 @@ from models import Attempt, Checkpoint, Client, Contact, Lead, Message
 from rasti.errors import NotFound
 from rasti.ledger.attempts import checkpoints_of, rules_of, who_knows_client, windows_and_contacts
 from rasti.ledger.book import Book, Tx
-from rasti.ledger.repeats import Repeat, repeats_of
+from rasti.ledger.repeats import NO_REPEATS, Repeats, repeats_of
 from rasti.ledger.tenure_walk import open_tenure
 from rasti.rules.kinds import (
     WORDS_OF_CAUTION,
@@ -52,7 +52,7 @@ class PartnersLead:
     attempt: Attempt
     rules: Rules
     client: Client | None
-    repeats: list[Repeat]  # the newest first
+    repeats: Repeats
     points: list[Point]
     contacts: list[Contact]  # of this partner, the newest first
     begun_until: datetime | None  # a contact is begun: until when it may be completed
@@ -107,7 +107,7 @@ def partners_lead(book: Book, lead_id: int, partner: str) -> PartnersLead:
             attempt,
             rules,
             tx.session.get(Client, lead_id) if visible else None,
-            repeats_of(tx, [lead_id]).get(lead_id, []) if visible else [],
+            repeats_of(tx, [lead_id]).get(lead_id, NO_REPEATS) if visible else NO_REPEATS,
             _points(tx, attempt, rules),
             [contact for contact in contacts if contact.logged_at is not None],
             begun_until,

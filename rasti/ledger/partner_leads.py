@@ -16,7 +16,7 @@ from sqlmodel import col
 
 from models import Attempt, Checkpoint, Client, Contact, Lead
 from rasti.ledger.book import Book, Tx
-from rasti.ledger.repeats import Repeat, repeats_of
+from rasti.ledger.repeats import NO_REPEATS, Repeats, repeats_of
 from rasti.rules.addresses import email_key
 from rasti.rules.kinds import AttemptEnd, CheckpointKind, ContactEffect, LeadState
 from rasti.rules.phones import phone_key
@@ -71,7 +71,7 @@ class LeadRow:
     end_reason: AttemptEnd | None
     due: Due | None
     client: Client | None = None
-    repeats: Sequence[Repeat] = ()  # of the client, the newest first; in a file only
+    repeats: Repeats = NO_REPEATS  # of the client; in a file only
 
     @property
     def closed(self) -> bool:
@@ -114,7 +114,7 @@ def all_leads(book: Book, partner: str, wanted: Wanted) -> list[LeadRow]:
     with book.read() as tx:
         rows = list(_with_clients(tx, _rows(partner).where(*_conditions(tx, partner, wanted))))
         repeats = repeats_of(tx, [row.lead_id for row in rows if row.client is not None])
-        return [replace(row, repeats=repeats.get(row.lead_id, ())) for row in rows]
+        return [replace(row, repeats=repeats.get(row.lead_id, NO_REPEATS)) for row in rows]
 
 
 def find_by_client(book: Book, partner: str, asked: str) -> list[LeadRow]:

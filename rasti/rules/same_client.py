@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,21 +42,27 @@ def may_be_another(client: Person, known: Iterable[Person]) -> bool:
     )
 
 
-def news_of(client: Person, known: Sequence[Person]) -> News:
-    """What `client` says that nobody in `known` says."""
+class Known:
+    """What was said so far; each request is folded once, however many there are."""
 
-    def unless_known(word: str) -> str | None:
-        value: str | None = getattr(client, word)
-        return None if any(same_words(value or "", getattr(other, word) or "") for other in known) else value
+    def __init__(self, *people: Person) -> None:
+        self._said: set[tuple[str, object]] = set()
+        for person in people:
+            self.tell(person)
 
-    return News(
-        name=unless_known("name"),
-        phone=None if any(_same_phone(client, other) for other in known) else client.phone,
-        email=None if any(client.email_key == other.email_key for other in known) else client.email,
-        company=unless_known("company"),
-        city=unless_known("city"),
-        comment=None if client.comment in [other.comment for other in known] else client.comment,
-    )
+    def tell(self, client: Person) -> News:
+        """What `client` says that nobody said before; from now on it is known."""
+        said = {
+            "name": _words(client.name),
+            "phone": _phone(client),
+            "email": client.email_key,
+            "company": _words(client.company or ""),
+            "city": _words(client.city or ""),
+            "comment": client.comment,
+        }
+        news = News(**{word: getattr(client, word) for word, value in said.items() if (word, value) not in self._said})
+        self._said.update(said.items())
+        return news
 
 
 def same_words(one: str, other: str) -> bool:
@@ -73,8 +79,8 @@ def _words(text: str) -> str:
 
 def _same_phone(one: Person, other: Person) -> bool:
     """One number, and the same extension: it leads to the same person, not only to the same switchboard."""
-    return one.phone_key == other.phone_key and _last_digits(one.phone) == _last_digits(other.phone)
+    return _phone(one) == _phone(other)
 
 
-def _last_digits(phone: str) -> str:
-    return re.sub(r"\D", "", phone)[-_NUMBER:]
+def _phone(client: Person) -> tuple[str, str]:
+    return client.phone_key, re.sub(r"\D", "", client.phone)[-_NUMBER:]

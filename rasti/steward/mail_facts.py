@@ -25,7 +25,7 @@ from rasti.i18n import translator
 from rasti.ledger.attempts import checkpoints_of, rules_of
 from rasti.ledger.book import Tx
 from rasti.ledger.profiles import caller_within
-from rasti.ledger.repeats import Repeat, repeat_of, repeats_of
+from rasti.ledger.repeats import NO_REPEATS, Repeat, repeat_of, repeats_of
 from rasti.ledger.sign_in import link_token
 from rasti.ledger.unreceived import next_partner_within
 from rasti.rules.call_window import CallWindow
@@ -91,12 +91,14 @@ def _lead(tx: Tx, message: Message, head: Letterhead) -> Facts:
     lead, client = tx.session.get_one(Lead, attempt.lead_id), tx.session.get_one(Client, attempt.lead_id)
     partner = tx.session.get_one(Partner, attempt.partner_code)
     rules = rules_of(tx, attempt)
+    repeats = repeats_of(tx, [lead.id]).get(lead.id, NO_REPEATS)
     return partner.email, {
         "partner": partner,
         "lead": lead,
         "client": client,
         "requested_at": head.when(lead.requested_at),
-        "repeats": [_request(repeat, head) for repeat in repeats_of(tx, [lead.id]).get(lead.id, [])],
+        "repeats": [_request(repeat, head) for repeat in repeats.newest],
+        "older": repeats.older,
         "windows": [
             {
                 "kind": window.kind.value,

@@ -9,9 +9,12 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import col, select
 
-from models import AuditEvent, Client
+from models import AuditEvent, Client, Message
 from rasti.ledger.book import Book
 from rasti.ledger.desk import close_lead
+from rasti.rules.kinds import MessageKind
+from rasti.settings import Settings
+from rasti.steward.mails import compose
 from tests.builders import SECOND, THIRD, WINNER, arrive, lead_data, lead_state, neglect_first, receive, won_month
 from tests.clock import MovableClock
 from tests.portal.desk_facts import ACTOR
@@ -77,6 +80,29 @@ def test_the_export_has_what_the_client_told_again(book: Book, partner: Partners
         words = file.read("xl/sharedStrings.xml").decode()
     assert NEW_PHONE in words
     assert NEWS["email"] in words
+
+
+def test_of_very_many_repeats_pages_mail_and_file_show_the_newest_and_count_the_rest(
+    book: Book, partner: Partners, operator: Browser, lead: int
+) -> None:
+    """A form that a machine fills in: each request costs the same, however many there are."""
+    for number in range(2, 27):
+        arrive(book, number, client=IVAN | {"email": f"{number}@mail.example"}, comment=f"№{number}.")
+    browser = partner(WINNER)
+    with book.read() as tx:
+        handed_over = tx.session.execute(select(Message).where(col(Message.kind) == MessageKind.LEAD)).scalar_one()
+        body = compose(tx, handed_over, Settings(secret_key="0123456789" * 4)).get_body(("plain",))
+    assert body is not None
+    (row,) = exported(browser)
+    for shown in (
+        browser.get("/leads/1").text,
+        operator.get("/desk/leads/1").text,
+        body.get_content(),
+        f"{row['Другая почта']} {row['Обращался снова']}",
+    ):
+        assert [number for number in range(2, 27) if f"№{number}." in shown] == list(range(7, 27))
+        assert shown.index("№26.") < shown.index("№7.")
+        assert "Более ранние обращения, которые здесь не показаны: 5" in shown
 
 
 def test_a_client_who_asked_once_has_empty_cells(partner: Partners, lead: int) -> None:

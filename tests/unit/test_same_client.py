@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from rasti.rules.same_client import News, may_be_another, news_of, same_words
+from rasti.rules.same_client import Known, News, may_be_another, same_words
 
 
 @dataclass
@@ -70,22 +70,22 @@ def test_whoever_is_like_anybody_known_is_no_other_client() -> None:
 
 
 def test_only_what_differs_is_news() -> None:
-    assert news_of(replace(IVAN), [IVAN]) == News()
-    assert news_of(replace(IVAN, **OTHER_PHONE), [IVAN]) == News(phone="+7 916 000-00-02")
+    assert Known(IVAN).tell(replace(IVAN)) == News()
+    assert Known(IVAN).tell(replace(IVAN, **OTHER_PHONE)) == News(phone="+7 916 000-00-02")
     again = replace(IVAN, name="Пётр", company="Ромашка", city="Тверь", comment="20 мест", **OTHER_EMAIL)
-    assert news_of(again, [IVAN]) == News("Пётр", None, "petr@mail.example", "Ромашка", "Тверь", "20 мест")
+    assert Known(IVAN).tell(again) == News("Пётр", None, "petr@mail.example", "Ромашка", "Тверь", "20 мест")
 
 
 def test_one_number_written_in_two_ways_is_no_news_but_its_extension_is() -> None:
-    assert news_of(replace(IVAN, phone="8 (916) 000-00-01"), [IVAN]).phone is None
-    assert news_of(replace(IVAN, phone="8 (916) 000-00-01, доб. 12"), [IVAN]).phone == "8 (916) 000-00-01, доб. 12"
+    assert Known(IVAN).tell(replace(IVAN, phone="8 (916) 000-00-01")).phone is None
+    assert Known(IVAN).tell(replace(IVAN, phone="8 (916) 000-00-01, доб. 12")).phone == "8 (916) 000-00-01, доб. 12"
 
 
 def test_what_was_told_before_is_no_news() -> None:
     told = replace(IVAN, comment="C++", **OTHER_PHONE)
-    assert news_of(replace(told), [IVAN, told]) == News()
-    assert news_of(replace(told, comment="C#"), [IVAN, told]) == News(comment="C#")
+    assert Known(IVAN, told).tell(replace(told)) == News()
+    assert Known(IVAN, told).tell(replace(told, comment="C#")) == News(comment="C#")
 
 
 def test_what_is_left_out_is_no_news() -> None:
-    assert news_of(replace(IVAN), [replace(IVAN, company="Ромашка", comment="x")]) == News()
+    assert Known(replace(IVAN, company="Ромашка", comment="x")).tell(replace(IVAN)) == News()

@@ -8,7 +8,7 @@ from typing import Any
 from unicodedata import normalize
 
 from rasti.ledger.partner_leads import LeadRow
-from rasti.ledger.repeats import Repeat
+from rasti.ledger.repeats import Repeat, Repeats
 from rasti.portal.pages import Writing
 from rasti.rules.kinds import LeadState
 
@@ -56,9 +56,14 @@ def cells(row: LeadRow, _: Translate) -> list[Any]:
         row.due.due_at if row.due else None,
         kinds[row.due.kind] if row.due else None,
         *(words or (None,) * 6),
-        *(_lines(getattr(repeat.news, contact) for repeat in row.repeats) for contact in ("name", "phone", "email")),
-        _lines(_asked(repeat, _) for repeat in row.repeats),
+        *(_lines(getattr(it.news, contact) for it in row.repeats.newest) for contact in ("name", "phone", "email")),
+        _lines([*(_asked(repeat, _) for repeat in row.repeats.newest), _older(row.repeats, _)]),
     ]
+
+
+def _older(repeats: Repeats, _: Translate) -> str | None:
+    words = _("Earlier requests that are not shown: %(number)s")
+    return words % {"number": repeats.older} if repeats.older else None
 
 
 def _asked(repeat: Repeat, _: Translate) -> str:
