@@ -6,6 +6,7 @@ from models import Message
 from rasti.ledger import messages
 from rasti.ledger.book import Book
 from rasti.ledger.mail_trouble import MailTrouble, mail_trouble
+from rasti.ledger.messages import Fault
 from rasti.ledger.resending import resend
 from rasti.rules.kinds import MessageKind
 from tests.builders import arrive, won_month
@@ -32,7 +33,7 @@ def test_mail_that_was_tried_is_counted_since_it_was_first_due_also_between_two_
     for _try in range(6):
         clock.advance(minutes=15)
         (claim,) = messages.claim(book, "relay")
-        messages.retry(book, claim, error="451 4.7.1 at RCPT TO")
+        messages.fail(book, claim, Fault.OURS, error="451 4.7.1 at RCPT TO")
         assert mail_trouble(book) == MailTrouble(1, 0, 1, due, "451 4.7.1 at RCPT TO")
     clock.advance(minutes=15)
     (claim,) = messages.claim(book, "relay")
@@ -45,7 +46,7 @@ def test_mail_that_was_given_up_is_counted_until_it_is_resent(book: Book, clock:
     due = clock.now
     clock.advance(seconds=1)
     (claim,) = messages.claim(book, "relay")
-    messages.give_up(book, claim, error="552 at MAIL FROM")
+    messages.fail(book, claim, Fault.MAIL, error="552 at MAIL FROM")
     clock.advance(days=3)
     assert mail_trouble(book) == MailTrouble(0, 1, 1, due, "552 at MAIL FROM")
     resend(book, [claim.id])
@@ -56,9 +57,9 @@ def test_the_last_answer_is_the_reason(book: Book, clock: MovableClock) -> None:
     alert(book, 1)
     alert(book, 2)
     first, second = messages.claim(book, "relay")
-    messages.retry(book, second, error="450 at RCPT TO")
+    messages.fail(book, second, Fault.OURS, error="450 at RCPT TO")
     clock.advance(seconds=1)
-    messages.give_up(book, first, error="550 5.1.1 at RCPT TO")
+    messages.fail(book, first, Fault.MAIL, error="550 5.1.1 at RCPT TO")
     trouble = mail_trouble(book)
     assert trouble is not None
     assert (trouble.waiting, trouble.dead, trouble.reason) == (1, 1, "550 5.1.1 at RCPT TO")

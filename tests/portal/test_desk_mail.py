@@ -6,7 +6,7 @@ from rasti.clients.mailbox import KIND_HEADER
 from rasti.clients.smtp import Rejected
 from rasti.errors import Unavailable
 from rasti.ledger.book import Book
-from rasti.ledger.messages import claim, give_up
+from rasti.ledger.messages import Fault, claim, fail
 from rasti.ledger.resending import list_undelivered
 from rasti.settings import Settings
 from rasti.steward.relay import deliver
@@ -101,7 +101,7 @@ def test_only_operators_send_again(
     book: Book, guest: Browser, request: pytest.FixtureRequest, visitor: str, lead: int
 ) -> None:
     browser = guest if visitor == "guest" else request.getfixturevalue("partner")(WINNER)
-    give_up(book, claim(book, "test", limit=1)[0], error="550")
+    fail(book, claim(book, "test", limit=1)[0], Fault.MAIL, error="550")
     assert browser.post("/desk/messages/resend").status_code in (303, 403)
     assert [row["state"] for row in list_undelivered(book)].count("dead") == 1
 
