@@ -64,13 +64,6 @@ class Settings(BaseSettings):
             raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
         return url
 
-    @field_validator("smtp_url")
-    @classmethod
-    def _known_smtp(cls, url: str) -> str:
-        if url and not url.startswith(("smtp://", "smtps://", "smtp+starttls://")):
-            raise ValueError("must start with smtp://, smtp+starttls:// or smtps://")
-        return url
-
     @field_validator("secret_key")
     @classmethod
     def _long_secret(cls, key: str) -> str:

@@ -40,6 +40,11 @@ class SmtpAddress:
         if not host or parts.scheme not in _PORTS or parts.path not in ("", "/") or parts.query or parts.fragment:
             raise BadInput("RASTI_SMTP_URL is wrong: write {form}.", field="RASTI_SMTP_URL", form=_FORM)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        if not (user + password).isascii():
+            raise BadInput(
+                "RASTI_SMTP_URL is wrong: user and password of a mail server may have letters of ASCII only.",
+                field="RASTI_SMTP_URL",
+            )
         return cls(parts.scheme, host, port or _PORTS[parts.scheme], user, password)
 
 

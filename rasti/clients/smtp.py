@@ -131,7 +131,7 @@ class SmtpServer:
             if at.user:
                 with self._step(Step.AUTH):
                     connection.login(at.user, at.password)
-        except Unavailable:
+        except BaseException:
             if connection is not None:
                 connection.close()
             raise
@@ -148,7 +148,11 @@ class SmtpServer:
         except smtplib.SMTPNotSupportedError:
             raise self._unavailable(f"{step} is not offered") from None
         except (smtplib.SMTPException, OSError) as error:
+            if step is Step.AUTH and type(error) is smtplib.SMTPException:
+                raise self._unavailable(f"{step}: no login method that both know") from None
             raise self._unavailable(cause_of(error)) from error
+        except ValueError as error:  # what smtplib cannot say to a server; the error may hold the password
+            raise self._unavailable(f"{step}: {type(error).__name__}") from None
 
     def _meant(self, step: Step, code: int, text: bytes | str, *, reused: bool) -> Exception:
         """The error that an answer means."""

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from rasti.errors import Unavailable
+from rasti.errors import DatabaseUnavailable, NotUpgraded
 from rasti.ledger.book import Book
 from rasti.logs import log
 
@@ -30,7 +30,7 @@ def each(
     """
     try:
         return [*function(book, items)]
-    except Unavailable:
+    except (DatabaseUnavailable, NotUpgraded):
         raise
     except Exception as error:  # noqa: BLE001 - one poison item must not keep the rest from being done
         if len(items) == 1:

@@ -1,9 +1,8 @@
 """The outbox: claim what is due, and record what became of it (D11).
 
 claim ──> complete     sent; the delivery of a lead's mail starts its clock
-      ├─> fail         not delivered: later, ever later, or never, depending on whose fault it is
-      ├─> retry        later, with a growing delay, until it is given up
-      ├─> give_up      dead: an operator has to look, and may resend it (rasti.ledger.resending)
+      ├─> fail         not delivered: later, ever later, or never, depending on whose fault it is; what was given up is
+      │                dead: an operator has to look, and may resend it (rasti.ledger.resending)
       ├─> void         its condition no longer holds
       └─> release      somebody else's trouble: at once
 
@@ -169,10 +168,7 @@ def complete(book: Book, claim: Claim, *, external_id: str | None = None, hasten
     with book.write() as tx:
         done = _complete(tx, claim, external_id)
         if hasten:
-            values = {"not_before": tx.now, "postponed": 0}
-            tx.session.execute(
-                update(Message).where(_postponed(tx.now)).values(values).execution_options(synchronize_session=False)
-            )
+            _update_free(tx, _postponed(tx.now), {"not_before": tx.now, "postponed": 0})
         return done
 
 
@@ -209,25 +205,28 @@ def fail(book: Book, claim: Claim, fault: Fault, *, error: str) -> Fate:
     no mail since. What is refused again after it took some is at fault itself.
     """
     with book.write() as tx:
-        known = claim.failed_at is not None and _took_mail_since(tx, claim.failed_at)
-        if fault in _ALIKE and not known:
-            alike = _refused_alike(tx, claim, error)
-            if len({_recipient(message) for message in alike}) >= _ALIKE[fault]:
-                _back_from_death(tx, [message for message in alike if message.state is MessageState.DEAD])
-                fault = Fault.SERVER
-        if fault is Fault.SERVER or (fault is Fault.DENIED and not known):
+        taken_at = _last_taken_at(tx) if fault in (Fault.DENIED, Fault.UNCLEAR, Fault.LATER) else None
+        known = taken_at is not None and claim.failed_at is not None and taken_at > claim.failed_at
+        alike = _refused_alike(tx, claim, error, taken_at) if fault in _ALIKE and not known else []
+        everybody = bool(alike) and len({_recipient(message) for message in alike}) > _ALIKE[fault]
+        if everybody or fault is Fault.SERVER or (fault is Fault.DENIED and not known):
             _postpone(tx, claim, error)
+            if everybody:
+                _postpone_alike(tx, [message for message in alike if message.id != claim.id])
             return Fate(MessageState.PENDING, server=True)
-        tries = claim.tries + (fault is not Fault.NOBODYS)
-        endless = fault is Fault.DENIED or (fault is Fault.LATER and not known)
-        if fault in (Fault.MAIL, Fault.UNCLEAR) or (tries >= MOST_TRIES and not endless):
-            values = {"state": MessageState.DEAD, "error": error, "tries": tries, "failed_at": tx.now}
+        counts = fault is Fault.OURS or (fault is Fault.LATER and known)
+        if fault in (Fault.MAIL, Fault.UNCLEAR) or (counts and claim.tries + 1 >= MOST_TRIES):
+            values = {"state": MessageState.DEAD, "error": error, "tries": claim.tries + 1, "failed_at": tx.now}
             if _change(tx, claim, values):
                 _audit(tx, Event.MESSAGE_DEAD, claim)
             return Fate(MessageState.DEAD)
-        grown = 2 ** min(claim.tries, 10) if fault is not Fault.NOBODYS else 1
-        values = {"not_before": tx.now + min(FIRST_DELAY * grown, LONGEST_DELAY), "postponed": 0}
-        _change(tx, claim, values | {"tries": min(tries, MOST_TRIES - 1), "error": error, "failed_at": tx.now} | _FREE)
+        tries, delay = claim.tries + 1, min(FIRST_DELAY * 2 ** min(claim.tries, 10), LONGEST_DELAY)
+        if fault is Fault.NOBODYS:
+            tries, delay = claim.tries, FIRST_DELAY
+        elif not counts:
+            tries = max(claim.tries, min(tries, _GROWN))
+        values = {"not_before": tx.now + delay, "postponed": 0, "tries": tries, "error": error, "failed_at": tx.now}
+        _change(tx, claim, values | _FREE)
         return Fate(MessageState.PENDING)
 
 
@@ -235,15 +234,9 @@ def fail(book: Book, claim: Claim, fault: Fault, *, error: str) -> Fate:
 # one mail (greylisting), and cost it a while only.
 _ALIKE = {Fault.UNCLEAR: 1, Fault.LATER: 2}
 
-
-def retry(book: Book, claim: Claim, *, error: str, counts: bool = True) -> MessageState:
-    """Not delivered, try again later; `counts` False: not this message's fault, so no reason to give it up one day."""
-    return fail(book, claim, Fault.OURS if counts else Fault.NOBODYS, error=error).state
-
-
-def give_up(book: Book, claim: Claim, *, error: str) -> MessageState:
-    """The message cannot be delivered."""
-    return fail(book, claim, Fault.MAIL, error=error).state
+# After so many tries the delay grows no more. A try that may be the server's fault makes it grow, but counts no further
+# (those up to here take 20 minutes of the five hours): however long an outage was, a mail has its chance after it.
+_GROWN = 7
 
 
 def void(book: Book, claim: Claim) -> bool:
@@ -324,27 +317,34 @@ def _postpone(tx: Tx, claim: Claim, error: str) -> None:
     _change(tx, claim, values | _FREE)
 
 
-def _took_mail_since(tx: Tx, instant: datetime) -> bool:
-    """Whether the mail server took any mail since."""
+def _last_taken_at(tx: Tx) -> datetime | None:
+    """When the mail server last took a mail; the newest event tells, but for runs that were created since."""
     sent = (
-        select(col(AuditEvent.data))
-        .where(col(AuditEvent.event) == Event.MESSAGE_SENT.value, col(AuditEvent.at) > instant)
+        select(col(AuditEvent.at))
+        .where(
+            col(AuditEvent.event) == Event.MESSAGE_SENT.value,
+            ~col(AuditEvent.data)["kind"].as_string().startswith("run_", autoescape=True),
+        )
         .order_by(col(AuditEvent.id).desc())
-        .limit(_LOOK_BACK)
+        .limit(1)
     )
-    return any(not data["kind"].startswith("run_") for (data,) in tx.session.execute(sent))
+    taken_at: datetime | None = tx.session.execute(sent).scalar_one_or_none()
+    return taken_at
 
 
-def _refused_alike(tx: Tx, claim: Claim, error: str) -> list[Message]:
-    """Mail to other recipients that was refused with the same words, and no mail was taken since."""
-    ours = _recipient(tx.session.get_one(Message, claim.id))
-    dead = and_(is_state(MessageState.DEAD), col(Message.channel) == Channel.MAIL)
-    found: list[Message] = []
-    for where in (dead, _postponed(tx.now), _due(tx.now, Channel.MAIL)):
-        alike = select(Message).where(where, col(Message.error) == error, col(Message.failed_at).is_not(None))
+def _refused_alike(tx: Tx, claim: Claim, error: str, taken_at: datetime | None) -> list[Message]:
+    """This mail, and what was refused with the same words while no mail was taken since `taken_at`.
+
+    Whether it was given up or waits for its next try, and also while it is tried again.
+    """
+    waits = and_(is_state(MessageState.PENDING), col(Message.not_before) <= tx.now + LONGEST_DELAY)
+    found = [tx.session.get_one(Message, claim.id)]
+    for where in (is_state(MessageState.DEAD), waits):
+        alike = select(Message).where(col(Message.channel) == Channel.MAIL, where, col(Message.error) == error)
+        alike = alike.where(col(Message.id) != claim.id)
+        alike = alike.where(col(Message.failed_at) >= taken_at if taken_at else col(Message.failed_at).is_not(None))
         found += tx.all(alike.order_by(col(Message.failed_at).desc()).limit(_LOOK_BACK))
-    others = [message for message in found if _recipient(message) != ours]
-    return [message for message in others if message.failed_at and not _took_mail_since(tx, message.failed_at)]
+    return found
 
 
 def _recipient(message: Message) -> tuple[object, ...]:
@@ -354,22 +354,36 @@ def _recipient(message: Message) -> tuple[object, ...]:
     return ("client", message.lead_id) if message.kind is MessageKind.WELCOME else ("operators",)
 
 
-def _back_from_death(tx: Tx, dead: Iterable[Message]) -> None:
-    """These were given up, but it was the server's fault."""
-    for message in dead:
-        tx.session.execute(
-            update(MESSAGES)
-            .where(MESSAGES.c.id == message.id, MESSAGES.c.state == MessageState.DEAD)
-            .values(
-                state=MessageState.PENDING,
-                not_before=tx.now + FIRST_DELAY,
-                postponed=1,
-                tries=message.tries - 1,
-                claimed_by=None,
-                claimed_until=None,
-            )
-        )
-        tx.audit(Event.MESSAGE_REVIVED, lead_id=message.lead_id, message=message.id, kind=message.kind.value)
+def _postpone_alike(tx: Tx, alike: Iterable[Message]) -> None:
+    """The server's fault: what was given up for it comes back, and all of it is due as soon as mail is taken."""
+    pending = is_state(MessageState.PENDING)
+    _update_free(tx, and_(_among(alike), pending, col(Message.postponed) == 0), {"postponed": 1})
+    back = _update_free(
+        tx,
+        and_(_among(alike), is_state(MessageState.DEAD)),
+        {
+            "state": MessageState.PENDING,
+            "not_before": tx.now + FIRST_DELAY,
+            "postponed": 1,
+            "tries": MESSAGES.c.tries - 1,
+            **_FREE,
+        },
+    )
+    for message in alike:
+        if message.id in back:
+            tx.audit(Event.MESSAGE_REVIVED, lead_id=message.lead_id, message=message.id, kind=message.kind.value)
+
+
+def _among(messages: Iterable[Message]) -> ColumnElement[bool]:
+    return col(Message.id).in_([message.id for message in messages])
+
+
+def _update_free(tx: Tx, condition: ColumnElement[bool], values: Mapping[str, object]) -> set[int]:
+    """Change other messages than the one in hand; their ids. What another transaction holds at this moment is left to
+    it: on PostgreSQL two relays that wait for each other's mail would end in a deadlock."""
+    free = select(MESSAGES.c.id).where(condition).order_by(col(Message.id)).with_for_update(skip_locked=True)
+    changed = update(MESSAGES).where(MESSAGES.c.id.in_(free)).values(values).returning(MESSAGES.c.id)
+    return set(tx.session.execute(changed).scalars())
 
 
 def _change(tx: Tx, claim: Claim, values: Mapping[str, object]) -> bool:

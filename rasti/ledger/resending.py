@@ -16,6 +16,7 @@ from rasti.rules.bodies import utc
 from rasti.rules.kinds import Channel, Event, MessageKind, MessageState, Trouble
 
 _BOUNCED = came_back()
+_BATCH = 200  # messages a transaction: relays claim between two
 
 
 def undelivered_within(tx: Tx, trouble: Trouble) -> ColumnElement[bool]:
@@ -66,47 +67,66 @@ def resend(
     """Make what was given up, or waits for its next try, due at once; the ids of what was, in order.
 
     `ids` None: all such mail, of a kind, first due at `since` or later. One that came back is sent again by its id
-    only: somebody has to have corrected its address. Raises NotFound: there is no message of an id.
+    only: somebody has to have corrected its address. The mail of leads comes first, in many transactions: what broke
+    off half-way goes on when it is asked for again. Raises NotFound: there is no message of an id; then none is sent.
     """
-    with book.write() as tx:
+    with book.read() as tx:
         if ids is None:
             asked = [col(Message.channel) == Channel.MAIL, *_of(kind)]
             asked += [since <= FIRST_DUE] if since else []
         else:
             asked = [col(Message.id).in_([_get(tx, message_id).id for message_id in sorted(set(ids))])]
-        # One that a relay has in its hands is being sent at this moment.
-        free = or_(col(Message.claimed_until).is_(None), col(Message.claimed_until) <= tx.now)
-        waiting = and_(*is_late(tx), col(Message.error).is_not(None), free)
+        leads_first = (col(Message.kind) != MessageKind.LEAD, col(Message.id))
         found = tx.all(
-            select(Message)
-            .where(or_(is_state(MessageState.DEAD), waiting, *([] if ids is None else [_BOUNCED])), *asked)
-            .order_by(col(Message.id))
-            .with_for_update()
+            select(MESSAGES.c.id).where(_to_resend(tx, bounced=ids is not None), *asked).order_by(*leads_first)
         )
-        over = [message for message in found if message.state is not MessageState.PENDING]
-        # One that was given up, or came back, begins anew; of one that waits it stays known since when.
-        of_before = ("error", "first_due_at", "failed_at", "sent_at", "external_id", "bounced_at", "bounce")
-        anew: dict[str, Any] = dict.fromkeys(of_before)
-        for messages, values in ((over, anew), ([message for message in found if message not in over], {})):
-            tx.session.execute(
-                update(MESSAGES)
-                .where(MESSAGES.c.id.in_([message.id for message in messages]))
-                .values(
-                    state=MessageState.PENDING,
-                    not_before=tx.now,
-                    tries=0,
-                    postponed=0,
-                    claimed_by=None,
-                    claimed_until=None,
-                    **values,
-                )
+    again: list[int] = []
+    for start in range(0, len(found), _BATCH):
+        with book.write() as tx:
+            again += _resend(tx, found[start : start + _BATCH], bounced=ids is not None)
+    return sorted(again)
+
+
+def _to_resend(tx: Tx, *, bounced: bool) -> ColumnElement[bool]:
+    """Condition on a message: it was given up, waits for its next try, or came back."""
+    # One that a relay has in its hands is being sent at this moment.
+    free = or_(col(Message.claimed_until).is_(None), col(Message.claimed_until) <= tx.now)
+    waiting = and_(*is_late(tx), col(Message.error).is_not(None), free)
+    return or_(is_state(MessageState.DEAD), waiting, *([_BOUNCED] if bounced else []))
+
+
+def _resend(tx: Tx, ids: list[int], *, bounced: bool) -> list[int]:
+    """The ids of those that were still to be sent again."""
+    found = tx.all(
+        select(Message)
+        .where(col(Message.id).in_(ids), _to_resend(tx, bounced=bounced))
+        .order_by(col(Message.id))
+        .with_for_update()
+    )
+    over = [message for message in found if message.state is not MessageState.PENDING]
+    # One that was given up, or came back, begins anew; of one that waits it stays known since when.
+    of_before = ("error", "first_due_at", "failed_at", "sent_at", "external_id", "bounced_at", "bounce")
+    anew: dict[str, Any] = dict.fromkeys(of_before)
+    for messages, values in ((over, anew), ([message for message in found if message not in over], {})):
+        tx.session.execute(
+            update(MESSAGES)
+            .where(MESSAGES.c.id.in_([message.id for message in messages]))
+            .values(
+                state=MessageState.PENDING,
+                not_before=tx.now,
+                tries=0,
+                postponed=0,
+                claimed_by=None,
+                claimed_until=None,
+                **values,
             )
-        for message in found:
-            event = Event.MESSAGE_REVIVED if message in over else Event.MESSAGE_HASTENED
-            tx.audit(event, lead_id=message.lead_id, message=message.id, kind=message.kind.value)
-        tx.sent.extend(message.id for message in found)
-        tx.wakes_relays = bool(found)
-        return [message.id for message in found]
+        )
+    for message in found:
+        event = Event.MESSAGE_REVIVED if message in over else Event.MESSAGE_HASTENED
+        tx.audit(event, lead_id=message.lead_id, message=message.id, kind=message.kind.value)
+    tx.sent.extend(message.id for message in found)
+    tx.wakes_relays = bool(found)
+    return [message.id for message in found]
 
 
 def dismiss(book: Book, message_id: int, *, reason: str) -> bool:

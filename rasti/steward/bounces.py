@@ -9,7 +9,7 @@ from itertools import islice
 
 from rasti.clients.bounce_folder import BounceFolder, FolderUnreadable, open_bounce_folder
 from rasti.clients.bounces import BounceAction, parse_bounce
-from rasti.errors import Unavailable
+from rasti.errors import DatabaseUnavailable, NotUpgraded
 from rasti.ledger.book import Book
 from rasti.ledger.bounces import BounceEffect, record_bounce
 from rasti.ledger.heartbeats import beat, note_failure
@@ -39,7 +39,7 @@ def read_bounces(book: Book, folder: BounceFolder, *, stop: threading.Event | No
             break
         try:
             effect = _record(own, content)
-        except Unavailable:
+        except (DatabaseUnavailable, NotUpgraded):
             raise
         except Exception as error:  # noqa: BLE001 - one poison mail must not keep the others from being read
             log("bounce.failed", level=logging.ERROR, error=error)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-from rasti.errors import RastiError, Unavailable
+from rasti.errors import DatabaseUnavailable, NotUpgraded, RastiError
 from rasti.ledger.batches import FOUND, batched, each
 from rasti.ledger.book import Book
 from rasti.ledger.fallback import fall_back_all, violations_to_act_on
@@ -117,7 +117,7 @@ def _tried(event: str, function: Callable[[Book], Result], guard: Book) -> Resul
     """The function's result, or None if it failed."""
     try:
         return function(guard)
-    except Unavailable:
+    except (DatabaseUnavailable, NotUpgraded):
         raise
     except Exception as error:  # noqa: BLE001 - as above
         log(event, level=logging.ERROR, error=error)

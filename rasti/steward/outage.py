@@ -21,6 +21,7 @@ class Outage:
 
     clock: Callable[[], float] = time.monotonic
     pause: float = 0.0  # seconds until the next try; 0: it can be used
+    _down: bool = False  # no mail was taken since a round found that
     _told_at: float | None = None
     _used_at: float = field(init=False)
 
@@ -28,15 +29,17 @@ class Outage:
         self._used_at = self.clock()
 
     def note(self, round_: Delivered) -> None:
-        """What a round came to; one that tried nothing tells nothing."""
+        """What a round came to; one that tried nothing tells nothing, unless no mail waits for the server any more."""
         if round_.tried:
             self._used_at = self.clock()
         if round_.trouble is not None:
-            self.pause = min(max(self.pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
-        elif round_.tried:
-            if self.pause:
-                log("mail.works_again", delivered=round_.delivered)
+            self.pause, self._down = min(max(self.pause * 2, FIRST_PAUSE), LONGEST_PAUSE), True
+            return
+        if round_.tried or not round_.postponed:
             self.pause = 0.0
+        if round_.delivered and self._down:
+            log("mail.works_again", delivered=round_.delivered)
+            self._down = False
 
     def is_idle(self) -> bool:
         """Whether the connections have carried nothing for a while: once each time."""

@@ -17,7 +17,7 @@ from models import Attempt, Client, Lead, Message, Partner, Tenure
 from rasti.clients.envelope import Unsendable
 from rasti.clients.mailbox import Mailbox
 from rasti.clients.smtp import Delayed, Denied, Rejected, SmtpServer, Unclear
-from rasti.errors import RastiError, Unavailable
+from rasti.errors import DatabaseUnavailable, NotUpgraded, RastiError, Unavailable
 from rasti.ledger import messages
 from rasti.ledger.book import Book
 from rasti.ledger.messages import Claim, Fault
@@ -59,8 +59,9 @@ class Delivered:
     """What a round of the relay came to."""
 
     delivered: int = 0
-    tried: int = 0
+    tried: int = 0  # handed to the mail server, whatever it said
     trouble: str | None = None  # why the mail server cannot be used
+    postponed: bool = False  # mail still waits because the server took none
 
 
 def deliver(
@@ -98,6 +99,7 @@ def deliver_round(
     post = postman or open_postman(settings)
     delivered = tried = 0
     trouble = None
+    outlook = messages.Outlook(due=False, postponed=False)
     try:
         # Asking first takes no lock: most rounds find nothing.
         while limit > 0 and ((outlook := messages.outlook(own)).due or outlook.postponed):
@@ -114,7 +116,7 @@ def deliver_round(
     finally:
         if postman is None:
             post.close()
-    return Delivered(delivered, tried, trouble)
+    return Delivered(delivered, tried, trouble, outlook.postponed or trouble is not None)
 
 
 class _Round:
@@ -158,12 +160,12 @@ class _Round:
 
     def _work(self, postman: Postman) -> None:
         while (claim := self._take()) is not None:
-            outcome: bool | str = "failed"
+            outcome: bool | str | None = "failed"
             try:
                 outcome = _deliver(self._book, self._settings, postman, claim, hasten=self._hasten)
             finally:
                 with self._lock:
-                    self.tried += 1
+                    self.tried += outcome is not None
                     self.delivered += outcome is True
                     self._hasten &= outcome is not True
                     if isinstance(outcome, str):
@@ -185,29 +187,31 @@ class _Round:
         self._more = len(self.left) == BATCH and self.limit > 0
 
 
-def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim, *, hasten: bool) -> bool | str:
-    """One message, from its claim to whether it was delivered. A text: why nothing can be, whatever message it is."""
+def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim, *, hasten: bool) -> bool | str | None:
+    """One message, from its claim to whether it was delivered.
+
+    None: it was not handed to the mail server. A text: why nothing can be delivered, whatever message it is.
+    """
     try:
         with book.read() as tx:
             if tx.now >= claim.until:
-                return False  # earlier mail of the batch took so long that another relay may have this one
+                return None  # earlier mail of the batch took so long that another relay may have this one
             # Held until the mail is made: a session forgets what nobody holds, and would read it again and again.
             message, *_held = tx.session.execute(_WITH_FACTS, {"message_id": claim.id}).one()
             mail = compose(tx, message, settings) if still_holds(tx, message) else None
-    except Unavailable:
-        raise  # the database: the claim will expire
+    except (DatabaseUnavailable, NotUpgraded):
+        raise  # the claim will expire
     except Unsendable as error:
-        messages.give_up(book, claim, error=str(error))
+        messages.fail(book, claim, Fault.MAIL, error=str(error))
         _note("message.dead", claim, level=logging.ERROR, why=error)
-        return False
+        return None
     except Exception as error:  # noqa: BLE001 - one poison message must not keep the others from their readers
-        state = messages.retry(book, claim, error=type(error).__name__)
-        _note("message.failed", claim, level=logging.ERROR, error=error, state=state)
-        return False
+        _failed(book, claim, error)
+        return None
     if mail is None:
         messages.void(book, claim)
         _note("message.void", claim)
-        return False
+        return None
     try:
         book.reach("mail.before_send")
         post.send(mail)
@@ -218,10 +222,20 @@ def _deliver(book: Book, settings: Settings, post: Postman, claim: Claim, *, has
         dead = fate.state is MessageState.DEAD
         _note(event, claim, level=logging.ERROR if dead else logging.WARNING, why=error, state=fate.state)
         return reason_of(error) if fate.server else False
+    except Exception as error:  # noqa: BLE001 - as above
+        post.close()  # nobody knows what of it the server has read
+        _failed(book, claim, error)
+        return False
     done = messages.complete(book, claim, external_id=mail["Message-ID"], hasten=hasten)
     # Not done: it took longer than the claim, and another relay has sent it, or will, with the same Message-ID.
     _note("message.sent" if done else "message.sent_late", claim)
     return done
+
+
+def _failed(book: Book, claim: Claim, error: Exception) -> None:
+    """We failed, not the mail server."""
+    fate = messages.fail(book, claim, Fault.OURS, error=type(error).__name__)
+    _note("message.failed", claim, level=logging.ERROR, error=error, state=fate.state)
 
 
 _FAILED = {MessageState.PENDING: "message.delayed", MessageState.DEAD: "message.dead"}

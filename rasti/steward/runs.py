@@ -12,6 +12,7 @@ from rasti.clients.prefect import NewRun, PrefectApi, prefect_api
 from rasti.errors import RastiError, Unavailable
 from rasti.ledger import messages, runs
 from rasti.ledger.book import Book
+from rasti.ledger.messages import Fault
 from rasti.ledger.runs import CreatedRun, WantedRun
 from rasti.logs import log
 from rasti.rules.kinds import Channel, MessageKind
@@ -101,9 +102,9 @@ def create_runs(book: Book, prefect: PrefectApi, *, limit: int = MOST_CREATED) -
     for claim in wanted.needless:
         messages.void(book, claim)
     for claim in wanted.not_yet:
-        messages.retry(book, claim, error="left to the run that recorded the violation", counts=False)
+        messages.fail(book, claim, Fault.NOBODYS, error="left to the run that recorded the violation")
     for claim in wanted.senseless:
-        messages.give_up(book, claim, error="asks for a run that cannot be understood")
+        messages.fail(book, claim, Fault.MAIL, error="asks for a run that cannot be understood")
     by_deployment: dict[str, list[WantedRun]] = defaultdict(list)
     for run in wanted.create:
         by_deployment[_DEPLOYMENTS[run.claim.kind]].append(run)

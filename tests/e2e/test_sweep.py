@@ -7,7 +7,7 @@ import pytest
 
 from models import Message
 from rasti.ledger import messages
-from rasti.ledger.messages import Claim
+from rasti.ledger.messages import Claim, Fault
 from rasti.ledger.resending import resend
 from rasti.rules.kinds import MessageKind
 from tests.e2e.conftest import Rasti
@@ -34,7 +34,7 @@ def events_of_mail(prefect: PrefectServer, run_id: str) -> list[dict[str, Any]]:
 
 def test_an_alert_that_mail_cannot_carry_fails_the_sweep_after_its_work(prefect: PrefectServer, rasti: Rasti) -> None:
     claim = alert(rasti, 1, minutes=1)
-    messages.give_up(rasti.book, claim, error="554 5.7.1 at RCPT TO")
+    messages.fail(rasti.book, claim, Fault.MAIL, error="554 5.7.1 at RCPT TO")
     winner_holds(rasti)
     lead = neglected_lead(rasti, 1, due_in=-60)
 
@@ -65,7 +65,7 @@ def test_a_mail_that_was_put_off_a_moment_ago_is_told_and_fails_nothing(prefect:
     with rasti.book.write() as tx:
         tx.send(MessageKind.TENURE_STARTED, "sweep-2", partner="nobody")
     (claim,) = messages.claim(rasti.book, "a relay")
-    messages.retry(rasti.book, claim, error="451 4.7.1 at RCPT TO")
+    messages.fail(rasti.book, claim, Fault.OURS, error="451 4.7.1 at RCPT TO")
 
     run = prefect.finished(prefect.api.start_run("sweep", {}))
     assert run["state_type"] == "COMPLETED", run["state"]

@@ -14,11 +14,14 @@ from sqlalchemy import Engine, event
 
 from benchmarks.many_leads import add_checkpoints, add_leads, settle
 from benchmarks.timers import size_of_checkpoints
+from rasti.ledger import messages
 from rasti.ledger.book import Book
 from rasti.ledger.ingest import ingest_register
 from rasti.ledger.leads import receive_lead
+from rasti.ledger.messages import Fault
 from rasti.ledger.rankings import rank
 from rasti.rules.bodies import parse_lead
+from rasti.rules.kinds import MessageKind
 from rasti.rules.month import Month
 from rasti.settings import Settings
 from rasti.steward.guard import guard_round
@@ -152,3 +155,18 @@ def test_a_pending_checkpoint_takes_few_bytes(book: Book) -> None:
     add_checkpoints(book, ids)
     settle(book.engine)
     assert (size_of_checkpoints(book) - before) / (2 * len(ids)) < 300
+
+
+def test_a_mail_put_off_costs_few_statements_however_many_were_put_off_alike(book: Book) -> None:
+    won_month(book)
+    arrive(book)
+    with book.write() as tx:
+        for number in range(29):
+            tx.send(MessageKind.ALERT_INCOMPLETE, f"{number}", month="2019-08", missing=[])
+    claims = messages.claim(book, "relay", limit=100)
+    claims.sort(key=lambda claim: claim.kind is MessageKind.LEAD)
+    for claim in claims:
+        if claim.kind in (MessageKind.ALERT_INCOMPLETE, MessageKind.LEAD):
+            with counted(book.engine) as counts:
+                messages.fail(book, claim, Fault.LATER, error="451 at RCPT TO")
+    assert counts.statements <= 9

@@ -8,6 +8,8 @@ import pytest
 from sqlmodel import col, select
 
 from models import AuditEvent, Checkpoint, Contact
+from rasti.errors import DatabaseUnavailable, Unavailable
+from rasti.ledger.batches import each
 from rasti.ledger.book import Book
 from rasti.ledger.contacts import begin_contact
 from rasti.ledger.desk import assign_lead
@@ -257,3 +259,18 @@ def test_without_prefect_nothing_waits_for_it(book: Book, settings: Settings, mo
     post = FakePostman()
     assert sweep(book, Settings(home=settings.home), grace=NOW, postman=post).delivered == 3
     assert MessageKind.LEAD in post.kinds()
+
+
+def test_an_item_that_needs_what_cannot_be_used_is_left_alone_and_a_database_that_is_away_ends_the_round(
+    book: Book,
+) -> None:
+    def do(_book: Book, items: list[int]) -> list[int]:
+        if 2 in items:
+            raise Unavailable("The secret {path} cannot be used: {why}.", path="secret.key", why="not readable")
+        if 9 in items:
+            raise DatabaseUnavailable("connection refused")
+        return items
+
+    assert each("guard.judge_failed", do, book, [1, 2, 3]) == [1, None, 3]
+    with pytest.raises(DatabaseUnavailable):
+        each("guard.judge_failed", do, book, [1, 9])

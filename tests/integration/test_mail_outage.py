@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from models import Attempt, Message
 from rasti.clients.mailbox import KIND_HEADER
-from rasti.clients.smtp import Denied
+from rasti.clients.smtp import Delayed, Denied
 from rasti.ledger.book import Book
 from rasti.ledger.desk import assign_lead, close_lead
 from rasti.ledger.mail_trouble import mail_trouble
@@ -365,3 +365,54 @@ def test_the_version_befores_relay_beside_this_one_changes_nothing_that_this_one
     deliver(book, settings)
     with book.read() as tx:
         assert all(attempt.received_at for attempt in tx.all(select(Attempt)))
+
+
+@pytest.mark.parametrize(("leads", "minutes"), [(1, 11), (2, 2), (4, 2)])
+def test_a_server_that_puts_off_everybody_is_seen_and_all_mail_goes_out_as_soon_as_it_takes_one(
+    book: Book, settings: Settings, clock: MovableClock, leads: int, minutes: int
+) -> None:
+    won_month(book)
+    for number in range(leads):
+        arrive(book, number)
+    post = FakePostman(lambda _mail: Delayed("{answer}", answer="451 4.3.0 at RCPT TO"))
+    troubles = []
+    for _round in range(minutes * 30):
+        troubles.append(deliver_round(book, settings, postman=post).trouble)
+        clock.advance(seconds=2)
+    assert troubles[-1] == "451 4.3.0 at RCPT TO"
+    if leads > 1:
+        assert any(troubles[:5]), "three recipients in the first rounds"
+    post.failing = lambda _mail: None
+    deliver(book, settings, postman=post)
+    assert post.kinds().count("lead") == post.kinds().count("welcome") == leads
+    assert mail_trouble(book) is None
+
+
+def test_a_server_that_is_mended_after_hours_and_then_throttles_kills_no_mail(
+    book: Book, settings: Settings, clock: MovableClock
+) -> None:
+    won_month(book)
+    for number in range(3):
+        arrive(book, number)
+    answer, takes = "451 4.3.0 at RCPT TO", 0
+
+    def moody(_mail: object) -> Exception | None:
+        nonlocal takes
+        takes -= 1
+        return None if takes >= 0 else Delayed("{answer}", answer=answer)
+
+    post = FakePostman(moody)
+    for _round in range(4 * 60 + 21):
+        deliver(book, settings, postman=post)
+        clock.advance(minutes=1)
+    answer = "451 4.7.0 at RCPT TO"
+    for _round in range(4):
+        takes = 1
+        deliver(book, settings, postman=post)
+        clock.advance(minutes=1)
+    assert len(post.sent) >= 3
+    assert MessageState.DEAD not in mails(book)
+    takes = 1000
+    clock.advance(minutes=15)
+    deliver(book, settings, postman=post)
+    assert post.kinds().count("lead") == 3

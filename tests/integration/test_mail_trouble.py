@@ -14,6 +14,7 @@ from rasti.ledger.book import Book
 from rasti.ledger.bounces import BounceEffect, record_bounce
 from rasti.ledger.desk import close_lead
 from rasti.ledger.mail_trouble import PATIENCE, MailTrouble, mail_trouble, undelivered_alerts
+from rasti.ledger.messages import Fault
 from rasti.ledger.pulse import pulse
 from rasti.ledger.resending import dismiss, list_undelivered, resend
 from rasti.ledger.sign_in import request_link
@@ -47,7 +48,7 @@ def test_mail_that_was_tried_is_counted_since_it_was_first_due_also_between_two_
     for _try in range(6):
         clock.advance(minutes=15)
         (claim,) = messages.claim(book, "relay")
-        messages.retry(book, claim, error="451 4.7.1 at RCPT TO")
+        messages.fail(book, claim, Fault.OURS, error="451 4.7.1 at RCPT TO")
         assert mail_trouble(book) == MailTrouble(1, 0, 1, due, "451 4.7.1 at RCPT TO")
     clock.advance(minutes=15)
     (claim,) = messages.claim(book, "relay")
@@ -60,7 +61,7 @@ def test_mail_that_was_given_up_is_counted_until_it_is_resent(book: Book, clock:
     due = clock.now
     clock.advance(seconds=1)
     (claim,) = messages.claim(book, "relay")
-    messages.give_up(book, claim, error="552 at MAIL FROM")
+    messages.fail(book, claim, Fault.MAIL, error="552 at MAIL FROM")
     clock.advance(days=3)
     assert mail_trouble(book) == MailTrouble(0, 1, 1, due, "552 at MAIL FROM", lost=1)
     resend(book, [claim.id])
@@ -71,9 +72,9 @@ def test_the_last_answer_is_the_reason(book: Book, clock: MovableClock) -> None:
     alert(book, 1)
     alert(book, 2)
     first, second = messages.claim(book, "relay")
-    messages.retry(book, second, error="450 at RCPT TO")
+    messages.fail(book, second, Fault.OURS, error="450 at RCPT TO")
     clock.advance(seconds=1)
-    messages.give_up(book, first, error="550 5.1.1 at RCPT TO")
+    messages.fail(book, first, Fault.MAIL, error="550 5.1.1 at RCPT TO")
     trouble = mail_trouble(book)
     assert trouble is not None
     assert (trouble.waiting, trouble.dead, trouble.reason) == (1, 1, "550 5.1.1 at RCPT TO")
@@ -104,7 +105,7 @@ def taken(book: Book, kind: MessageKind) -> messages.Claim:
 def dies(book: Book, kind: MessageKind, error: str = "550 5.1.1 at RCPT TO") -> int:
     """The mail of this kind that is due is given up; its id."""
     claim = taken(book, kind)
-    messages.give_up(book, claim, error=error)
+    messages.fail(book, claim, Fault.MAIL, error=error)
     return claim.id
 
 
@@ -166,7 +167,7 @@ def test_the_welcome_of_a_lead_that_is_closed_is_no_trouble_and_no_since(
     clock.advance(days=300)
     alert(book)
     claim = taken(book, MessageKind.ALERT_INCOMPLETE)
-    messages.retry(book, claim, error="451 4.7.1 at RCPT TO")
+    messages.fail(book, claim, Fault.OURS, error="451 4.7.1 at RCPT TO")
     trouble = mail_trouble(book)
     assert trouble is not None
     assert (trouble.since, trouble.needs_somebody(clock.now)) == (clock.now, False)
@@ -266,7 +267,7 @@ def test_a_run_that_is_left_to_whoever_recorded_the_violation_does_not_fail(book
     receive(book, arrive(book))
     neglect_first(book, clock)
     claims = messages.claim(book, "runs", channel=Channel.RUN)
-    messages.retry(book, claims[0], error="left to the run that recorded the violation", counts=False)
+    messages.fail(book, claims[0], Fault.NOBODYS, error="left to the run that recorded the violation")
     assert pulse(book).failing[Channel.RUN] == 0
-    messages.retry(book, claims[1], error="RuntimeError")
+    messages.fail(book, claims[1], Fault.OURS, error="RuntimeError")
     assert pulse(book).failing[Channel.RUN] == 1

@@ -1,6 +1,7 @@
 """The outbox: claims, leases, and what becomes of a message (D11)."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 
@@ -12,7 +13,7 @@ from rasti.errors import NotFound
 from rasti.ledger import messages
 from rasti.ledger.book import Book
 from rasti.ledger.desk import close_lead
-from rasti.ledger.messages import LEASE, MOST_TRIES, Claim
+from rasti.ledger.messages import LEASE, MOST_TRIES, Claim, Fault
 from rasti.ledger.resending import resend
 from rasti.rules.kinds import Channel, Event, MessageKind, MessageState
 from tests.builders import WINNER, add_cast, arrive, open_attempt, won_month
@@ -203,7 +204,7 @@ def test_a_delayed_message_is_tried_again_ever_later_and_then_given_up(book: Boo
     delays = []
     while True:
         (claim,) = messages.claim(book, "one")
-        state = messages.retry(book, claim, error="The mail server answered 451.")
+        state = messages.fail(book, claim, Fault.OURS, error="The mail server answered 451.").state
         if state is MessageState.DEAD:
             break
         assert messages.claim(book, "one") == []
@@ -222,7 +223,7 @@ def test_an_outage_of_the_mail_server_never_kills_a_message(book: Book, clock: M
     (message_id,) = outbox(book, 1)
     for _ in range(3 * MOST_TRIES):
         (claim,) = messages.claim(book, "one")
-        assert messages.retry(book, claim, error="unreachable", counts=False) is MessageState.PENDING
+        assert messages.fail(book, claim, Fault.NOBODYS, error="unreachable").state is MessageState.PENDING
         clock.advance(get(book, message_id).not_before - clock.now)
     assert get(book, message_id).tries == 0
 
@@ -230,7 +231,7 @@ def test_an_outage_of_the_mail_server_never_kills_a_message(book: Book, clock: M
 def test_a_rejected_message_is_dead_at_once_and_a_needless_one_void(book: Book) -> None:
     first, second, third = outbox(book)
     one, two, three = messages.claim(book, "one")
-    assert messages.give_up(book, one, error="The mail server answered 550.")
+    messages.fail(book, one, Fault.MAIL, error="The mail server answered 550.")
     assert messages.void(book, two)
     messages.release(book, [three])
     assert [get(book, id_).state for id_ in (first, second, third)] == ["dead", "void", "pending"]
@@ -251,7 +252,7 @@ def dead(book: Book) -> int:
     """A message that was given up; its id."""
     (message_id,) = outbox(book, 1)
     (claim,) = messages.claim(book, "relay")
-    messages.give_up(book, claim, error="550 no such user")
+    messages.fail(book, claim, Fault.MAIL, error="550 no such user")
     return message_id
 
 
@@ -283,3 +284,97 @@ def test_only_a_dead_message_is_revived_and_once(book: Book) -> None:
 def test_no_message_no_revival(book: Book) -> None:
     with pytest.raises(NotFound):
         resend(book, [99])
+
+
+def put_off(book: Book, claim: Claim) -> MessageState:
+    return messages.fail(book, claim, Fault.LATER, error="451 4.7.0 at RCPT TO").state
+
+
+def test_the_tries_of_a_long_outage_do_not_count_against_a_mail_that_is_put_off_after_it(
+    book: Book, clock: MovableClock
+) -> None:
+    outbox(book, 1)
+    for _try in range(3 * MOST_TRIES):
+        (claim,) = messages.claim(book, "relay")
+        assert put_off(book, claim) is MessageState.PENDING
+        clock.advance(minutes=15)
+    counted = 0
+    while True:
+        (claim,) = messages.claim(book, "relay")
+        with book.write() as tx:
+            tx.send(MessageKind.ALERT_INCOMPLETE, f"other {counted}", month="2019-08", missing=[])
+        (other,) = messages.claim(book, "relay")
+        assert messages.complete(book, other)
+        if put_off(book, claim) is MessageState.DEAD:
+            break
+        counted += 1
+        clock.advance(minutes=15)
+    assert counted * timedelta(minutes=15) >= timedelta(hours=4), "the server takes mail, but not this one, for so long"
+
+
+def test_what_may_be_the_servers_fault_is_tried_ever_later_without_an_end(book: Book, clock: MovableClock) -> None:
+    (message_id,) = outbox(book, 1)
+    delays = []
+    for _try in range(2 * MOST_TRIES):
+        (claim,) = messages.claim(book, "relay")
+        assert put_off(book, claim) is MessageState.PENDING
+        delays.append((get(book, message_id).not_before - clock.now).total_seconds())
+        clock.advance(seconds=delays[-1])
+    assert delays[:8] == [10, 20, 40, 80, 160, 320, 640, 900]
+    assert set(delays[8:]) == {900}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_two_relays_that_find_the_server_back_do_not_wait_for_each_others_mail(book: Book, clock: MovableClock) -> None:
+    """Each has noted its own as sent, and makes due what was postponed: the other's is among it."""
+    ids = outbox(book, 4)
+    for claim in messages.claim(book, "relay"):
+        messages.fail(book, claim, Fault.SERVER, error="421")
+    clock.advance(minutes=1)
+    ours, others = messages.claim(book, "ours", limit=1), messages.claim(book, "other", limit=1)
+    with ThreadPoolExecutor(1) as thread, book.write("the other relay") as tx:
+        tx.all(select(Message.id).where(col(Message.id) == others[0].id).with_for_update())
+        done = thread.submit(messages.complete, book, ours[0], hasten=True)
+        assert done.result(timeout=20)
+    assert messages.complete(book, others[0], hasten=True)
+    assert [get(book, id_).postponed for id_ in ids[2:]] == [0, 0]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_relays_that_find_the_server_back_at_once_all_note_what_they_sent(book: Book, clock: MovableClock) -> None:
+    relays = 4
+    for race in range(10):
+        with book.write() as tx:
+            for number in range(relays):
+                tx.send(MessageKind.ALERT_INCOMPLETE, f"{race}-{number}", month="2019-08", missing=[])
+        for claim in messages.claim(book, "relay"):
+            messages.fail(book, claim, Fault.SERVER, error="421")
+        clock.advance(minutes=1)
+        claims = messages.claim(book, "relays")
+        barrier = Barrier(relays)
+
+        def finish(claim: Claim, barrier: Barrier = barrier) -> bool:
+            barrier.wait(20)
+            return messages.complete(book, claim, hasten=True)
+
+        with ThreadPoolExecutor(relays) as threads:
+            assert list(threads.map(finish, claims)) == [True] * relays
+
+
+def test_many_are_sent_again_in_several_transactions_the_leads_first(book: Book) -> None:
+    won_month(book)
+    outbox(book, 450)
+    lead = arrive(book)
+    with book.write() as tx:
+        for message in tx.all(select(Message).where(col(Message.channel) == Channel.MAIL)):
+            message.state, message.error = MessageState.DEAD, "550"
+    points: list[str] = []
+    counting = replace(book, points=points.append, written=[])
+    again = resend(counting)
+    assert again == sorted(again)
+    assert len(again) >= 452
+    assert points.count("resend.before_commit") == 3
+    first = {get(book, id_).kind for id_ in counting.written[:200]}
+    assert MessageKind.LEAD in first, f"lead {lead} has the highest ids"

@@ -18,10 +18,12 @@ from rasti.ledger import messages
 from rasti.ledger.book import Book
 from rasti.ledger.contacts import log_contact
 from rasti.ledger.desk import close_lead
+from rasti.ledger.sign_in import request_link
 from rasti.rules.bodies import parse_contact
 from rasti.rules.kinds import Channel, MessageKind, MessageState
+from rasti.secret import Secret
 from rasti.settings import Settings
-from rasti.steward.relay import BATCH, deliver
+from rasti.steward.relay import BATCH, deliver, deliver_round
 from tests.builders import SECOND, WINNER, add_cast, arrive, contact_data, open_attempt, won_month
 from tests.clock import MovableClock
 from tests.post_office import FakePostman
@@ -134,14 +136,14 @@ def test_what_a_helper_cannot_get_over_is_raised(book: Book, settings: Settings)
     won_month(book)
     arrive(book)
 
-    class Broken(RuntimeError):
-        """A bug."""
+    class Broken(BaseException):
+        """Like a process that is to end."""
 
     together = threading.Barrier(2)
 
-    def broken(_mail: EmailMessage) -> Exception:
+    def broken(_mail: EmailMessage) -> None:
         together.wait(20)
-        return Broken()
+        raise Broken
 
     with pytest.raises(Broken):
         deliver(book, settings, postman=WaitingPostman(together), helpers=[FakePostman(broken)])
@@ -401,3 +403,44 @@ def test_a_long_russian_subject_gets_through_a_mail_server_whole(book: Book, tmp
     assert letters["welcome"].subject == f"Ваш доступ к 1С в облаке готов (заявка {lead})"
     assert letters["lead"].to == "winner@partner.example"
     assert "Здравствуйте, ООО «winner»!" in letters["lead"].text
+
+
+def test_a_mail_at_which_the_postman_breaks_is_tried_again_later_and_stops_no_other(
+    book: Book, settings: Settings
+) -> None:
+    won_month(book)
+    arrive(book)
+    post = FakePostman(lambda mail: RuntimeError("a bug") if mail[KIND_HEADER] == "lead" else None)
+    assert deliver(book, settings, postman=post) == 2
+    assert post.closed, "nobody knows where the connection stands"
+    with book.read() as tx:
+        (lead,) = tx.all(select(Message).where(col(Message.kind) == MessageKind.LEAD))
+    assert (lead.state, lead.tries, lead.error, lead.claimed_by) == ("pending", 1, "RuntimeError", None)
+
+
+def test_a_mail_that_needs_a_file_that_cannot_be_read_is_tried_again_later_and_stops_no_other(
+    book: Book, settings: Settings
+) -> None:
+    """A file is not the database: with that nothing could be done at all."""
+    won_month(book)
+    (settings.home / "secret.key").mkdir()
+    request_link(book, "winner@partner.example", sender="127.0.0.1", secret=Secret("x" * 43))
+    arrive(book)
+    post = FakePostman()
+    assert deliver(book, settings, postman=post) == 3
+    with book.read() as tx:
+        (link,) = tx.all(select(Message).where(col(Message.kind) == MessageKind.SIGN_IN))
+    assert (link.state, link.tries, link.error, link.claimed_by) == ("pending", 1, "Unavailable", None)
+
+
+def test_an_outage_ends_when_nothing_waits_any_more_though_nothing_was_tried(
+    book: Book, settings: Settings, clock: MovableClock
+) -> None:
+    add_cast(book)
+    request_link(book, "winner@partner.example", sender="127.0.0.1", secret=Secret("x" * 43))
+    down = FakePostman(lambda _mail: Unavailable("{why}", why="away"))
+    waits = deliver_round(book, settings, postman=down)
+    assert (waits.tried, waits.trouble, waits.postponed) == (1, "away", True)
+    clock.advance(hours=2)
+    ended = deliver_round(book, settings, postman=down)
+    assert (ended.tried, ended.trouble, ended.postponed) == (0, None, False), "the link opens no more"

@@ -10,7 +10,7 @@ from rasti.errors import Unavailable
 from rasti.ledger.book import Book
 from rasti.ledger.bounces import record_bounce
 from rasti.ledger.heartbeats import beat
-from rasti.ledger.messages import claim, give_up
+from rasti.ledger.messages import Fault, claim, fail
 from rasti.ledger.resending import list_undelivered
 from rasti.rules.kinds import Channel, MessageKind
 from rasti.settings import Settings
@@ -109,7 +109,7 @@ def test_only_operators_send_again(
     book: Book, guest: Browser, request: pytest.FixtureRequest, visitor: str, lead: int
 ) -> None:
     browser = guest if visitor == "guest" else request.getfixturevalue("partner")(WINNER)
-    give_up(book, claim(book, "test", limit=1)[0], error="550")
+    fail(book, claim(book, "test", limit=1)[0], Fault.MAIL, error="550")
     assert browser.post("/desk/messages/resend").status_code in (303, 403)
     assert [row["state"] for row in list_undelivered(book)].count("dead") == 1
 

@@ -6,7 +6,7 @@ from sqlmodel import select
 from models import AuditEvent, Message
 from rasti.ledger.book import Book
 from rasti.ledger.desk import close_lead
-from rasti.ledger.messages import claim, give_up
+from rasti.ledger.messages import Fault, claim, fail
 from rasti.ledger.verdicts import due_checkpoints, judge_checkpoint
 from rasti.rules.kinds import MessageState
 from tests.builders import SECOND, WINNER, arrive, follow_up, log, receive, won_month
@@ -97,7 +97,7 @@ def dead(book: Book) -> int:
     won_month(book)
     arrive(book)
     found = claim(book, "test", limit=1)[0]
-    give_up(book, found, error="550 no such mailbox")
+    fail(book, found, Fault.MAIL, error="550 no such mailbox")
     return found.id
 
 

@@ -10,7 +10,7 @@ from rasti.steward.outage import IDLE, LONGEST_PAUSE, Outage
 from rasti.steward.relay import Delivered
 
 REFUSED = Delivered(0, 1, "554 5.7.1 at RCPT TO")
-NOTHING = Delivered()
+NOTHING = Delivered(postponed=True)
 
 
 class Seconds:
@@ -77,3 +77,32 @@ def test_mail_that_cannot_be_delivered_is_an_error_in_the_log_once_a_minute_with
 def test_nothing_is_said_while_all_is_well(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
     outage.tell(lambda: None)
     assert caplog.records == []
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records]
+
+
+def test_an_outage_that_ends_without_a_mail_leaves_no_pause_and_is_not_called_mended(
+    outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "rasti")
+    outage.note(REFUSED)
+    outage.note(Delivered())
+    assert outage.pause == 0
+    assert told(caplog) == []
+    outage.note(Delivered(1, 1))
+    assert told(caplog) == ["mail.works_again"]
+
+
+def test_a_mail_that_the_server_refuses_for_itself_ends_the_pause_and_the_next_one_tells_that_it_works(
+    outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "rasti")
+    outage.note(REFUSED)
+    outage.note(Delivered(0, 1, postponed=True))
+    assert outage.pause == 0
+    assert told(caplog) == []
+    outage.note(Delivered(1, 1))
+    outage.note(Delivered(1, 1))
+    assert told(caplog) == ["mail.works_again"]

@@ -238,3 +238,35 @@ def test_a_url_is_read() -> None:
     )
     assert SmtpAddress.parse("smtps://mail.example").port == 465
     assert SmtpAddress.parse("smtp://mail.example:2525").port == 2525
+
+
+@pytest.mark.parametrize("login", ["%D0%B8:secret", "me:secret%D0%BF", "me:secretпароль"])
+def test_a_login_that_is_not_ascii_is_refused_without_the_password(login: str) -> None:
+    with pytest.raises(BadInput, match=r"RASTI_SMTP_URL is wrong: .* ASCII") as caught:
+        SmtpAddress.parse(f"smtp://{login}@mail.example")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
+def test_what_cannot_be_said_to_a_server_is_unavailable_without_the_password() -> None:
+    with smtp_server(Answers(), auth_require_tls=False) as port:
+        smtp = SmtpServer(SmtpAddress("smtp", "127.0.0.1", port, "me", "секрет"))
+        with pytest.raises(Unavailable, match="AUTH: UnicodeEncodeError") as caught:
+            smtp.send(mail())
+    assert "секрет" not in str(caught.value)
+
+
+class StrangeLogin(Answers):
+    """A server with a method to log in that we do not know."""
+
+    async def auth_STRANGE(self, _server: Any, _args: list[str]) -> AuthResult:
+        return AuthResult(success=False)
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
+def test_a_server_without_a_login_method_that_we_know_says_so() -> None:
+    options = {"auth_require_tls": False, "auth_exclude_mechanism": ["LOGIN", "PLAIN"]}
+    with smtp_server(StrangeLogin(), **options) as port:
+        smtp = SmtpServer(SmtpAddress("smtp", "127.0.0.1", port, "me", "secret"))
+        with pytest.raises(Unavailable, match="AUTH: no login method that both know"):
+            smtp.send(mail())
