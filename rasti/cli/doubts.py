@@ -14,7 +14,7 @@ from rasti.cli.context import (
     ledger,
 )
 from rasti.i18n import _
-from rasti.rules.kinds import Keep
+from rasti.rules.kinds import InvoiceStatus, Keep
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,9 @@ def doubles_list(ctx: typer.Context, json: JsonOption = False) -> None:
                 double.first.issuer,
                 _side(double.first),
                 _side(double.second),
-                double.first.amount,
+                double.first.amount
+                if double.first.amount == double.second.amount
+                else f"{double.first.amount} / {double.second.amount}",
                 ", ".join(map(str, double.months)),
             )
             for double in doubles
@@ -61,7 +63,8 @@ def doubles_list(ctx: typer.Context, json: JsonOption = False) -> None:
 
 
 def _side(side: "Side") -> str:
-    return f"{side.number} · {side.issued_on} · {side.file_name}"
+    number = side.number if side.status is InvoiceStatus.POSTED else f"{side.number} ({_('a cancellation')})"
+    return f"{number} · {side.issued_on} · {side.file_name}"
 
 
 def doubles_resolve(

@@ -80,6 +80,7 @@ def month_states_within(tx: Tx, *, newest: int | None = None) -> list[MonthState
     )
     walked = set(tx.all(select(col(Walk.lead_month)).distinct()))
     changed = set(changed_since_published(tx))
+    unknown = unknown_issuers(tx)
     holders: dict[Month, list[str]] = {}
     for month, partner in _pairs(
         tx, select(col(Tenure.lead_month), col(Tenure.partner_code)).order_by(col(Tenure.started_at), col(Tenure.id))
@@ -92,7 +93,7 @@ def month_states_within(tx: Tx, *, newest: int | None = None) -> list[MonthState
             published.get(month),
             month.next in walked,
             holders.get(month.next, []),
-            missing_now(tx, month),
+            missing_now(tx, month, unknown),
             month in changed,
         )
         for month in months
@@ -116,13 +117,14 @@ def month_file(book: Book, month: Month, version: int | None = None) -> MonthFil
             .where(col(Walk.lead_month) == month.next)
             .order_by(col(Walk.id)),
         )
+        unknown = unknown_issuers(tx, (month.previous, month))
         state = MonthState(
             month,
             versions[0].version if versions else None,
             public.version if public else None,
             bool(walks),
             [tenure.partner_code for tenure in tenures],
-            missing_now(tx, month),
+            missing_now(tx, month, unknown),
             month in changed_since_published(tx),
         )
         return MonthFile(
@@ -143,7 +145,7 @@ def month_file(book: Book, month: Month, version: int | None = None) -> MonthFil
             declines=tx.all(select(Decline).where(col(Decline.lead_month) == month.next).order_by(col(Decline.id))),
             can_be_activated=tx.now < month.next.ends_at(tx.programme.zone),
             doubles=doubles_within(tx, months=(month.previous, month), limit=SHOWN_DOUBLES),
-            unknown_issuers=unknown_issuers(tx, (month.previous, month)),
+            unknown_issuers=unknown,
         )
 
 

@@ -1,11 +1,12 @@
 """Probable doubles: invoices alike but for leading zeros of the number, or the year (D6).
 
 Found and unmade by what every reading of a register changes; an operator says which of two counts. What is left out by
-that word is cancelled for everybody who counts, and is counted again when the two are no longer alike.
+that word is cancelled for everybody who counts. A word is never undone in silence: where a file contradicts it, the
+pair is asked about again.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -29,8 +30,10 @@ from rasti.rules.spelling import APART, bare_number
 
 Group = tuple[str, str]  # issuer as compared, number without its leading zeros
 Pair = tuple[int, int]  # ids of invoices, the older one first
+Member = tuple[ReadInvoice, Stored]  # of a group, as it stands
 
 _NUMBERS = 20_000  # asked for at once
+_BY_FILE = ""  # the reason where no operator was asked: the file that replaced a month had one of the two
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Side:
     month: Month
     amount: Decimal
     file_name: str  # the one that said so
+    status: InvoiceStatus
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -87,12 +91,11 @@ def near_numbers(tx: Tx, news: News) -> set[Group]:
     found: set[Group] = set()
     seen: set[tuple[str, str, str]] = set()
     for invoice in chain(news.new, (it.invoice for it in news.changed)):
-        if invoice.status is InvoiceStatus.POSTED:
-            issuer, number, _year = invoice.key
-            named = issuer, bare_number(number), invoice.partner_code
-            if named in seen:
-                found.add(named[:2])
-            seen.add(named)
+        issuer, number, _year = invoice.key
+        named = issuer, bare_number(number), invoice.partner_code
+        if named in seen:
+            found.add(named[:2])
+        seen.add(named)
     changed = {it.invoice.key for it in news.changed}
     numbers: dict[str, set[str]] = defaultdict(set)
     for issuer, bare, _partner in seen:
@@ -145,8 +148,19 @@ def months_near(tx: Tx, news: News) -> set[Month]:
     return found | {stored.month for _invoice, stored in _members(tx, near_numbers(tx, news))}
 
 
-def settle_doubles(tx: Tx, batch_id: int, groups: Iterable[Group], changes: Changes) -> int:
-    """Note who is alike now, forget doubts that are none any more, do what operators said; how many doubts are new."""
+def settle_doubles(
+    tx: Tx,
+    batch_id: int,
+    groups: Iterable[Group],
+    changes: Changes,
+    *,
+    changed: Collection[int] = (),
+    missing: Collection[int] = (),
+) -> int:
+    """Note who is alike now, forget doubts that are none any more, do what operators said; how many doubts are new.
+
+    `changed`: the invoices of which a file said something new; `missing`: those that it cancelled by leaving them out.
+    """
     members = _members(tx, groups)
     if not members:
         return 0
@@ -156,24 +170,51 @@ def settle_doubles(tx: Tx, batch_id: int, groups: Iterable[Group], changes: Chan
         issuer, number, _year = member[0].key
         by_group[issuer, bare_number(number)].append(member)
     alike: set[Pair] = set()
+    open_again: set[Pair] = set()
     for group in by_group.values():
         for one, other in combinations(sorted(group, key=lambda it: it[1].invoice_id), 2):
+            pair = one[1].invoice_id, other[1].invoice_id
             if _are_alike(one, other):
-                alike.add((one[1].invoice_id, other[1].invoice_id))
+                alike.add(pair)
+            if pair in known and _is_contradicted(known[pair], one, other, changed, missing):
+                open_again.add(pair)
+    _ask_again(tx, [known[pair] for pair in open_again])
+    by_file = _settled_by_a_file(alike - open_again, known, missing)
+    for pair in by_file.keys() & known.keys():
+        double = known[pair]
+        double.keep, double.reason, double.resolved_at = by_file[pair], _BY_FILE, tx.now
+        tx.session.add(double)
+    tx.session.flush()
     new = sorted(alike - known.keys())
-    left_out = {
-        pair[1] if known[pair].keep is Keep.FIRST else pair[0]
-        for pair in alike & known.keys()
-        if known[pair].keep in (Keep.FIRST, Keep.SECOND)
+    posted = {stored.invoice_id for _invoice, stored in members if _is_posted(stored)}
+    left_out = posted & {
+        pair[1] if double.keep is Keep.FIRST else pair[0]
+        for pair, double in known.items()
+        if double.keep in (Keep.FIRST, Keep.SECOND) and pair not in open_again
     }
     if new:
-        rows = [{"first_id": first, "second_id": second, "found_at": tx.now} for first, second in new]
+        rows = [
+            {
+                "first_id": pair[0],
+                "second_id": pair[1],
+                "found_at": tx.now,
+                "keep": by_file.get(pair),
+                "reason": _BY_FILE if pair in by_file else None,
+                "resolved_at": tx.now if pair in by_file else None,
+            }
+            for pair in new
+        ]
         tx.session.execute(insert(ProbableDouble), rows)
-    gone = [double.id for pair, double in known.items() if double.keep is None and pair not in alike]
+    gone = [
+        double.id
+        for pair, double in known.items()
+        if double.keep is None and double.reason is None and pair not in alike and pair not in open_again
+    ]
     for ids in batches(gone):
         tx.session.execute(delete(ProbableDouble).where(col(ProbableDouble.id).in_(ids)))
     _leave_out(tx, batch_id, members, left_out, changes)
-    return sum(left_out.isdisjoint(pair) for pair in new)
+    asked = {*new, *open_again} - by_file.keys()
+    return sum(left_out.isdisjoint(pair) and not posted.isdisjoint(pair) for pair in asked)
 
 
 def list_doubles(book: Book, *, limit: int | None = None) -> list[Double]:
@@ -226,7 +267,7 @@ def count_doubles(tx: Tx) -> int:
 def resolve_double(book: Book, double_id: int, *, keep: Keep, reason: str) -> Double:
     """An operator says that both invoices are right, or which of them counts; the other one is left out from now on.
 
-    It holds as long as the two are alike, also when the same is read again.
+    It holds when the same is read again, and when the one that counts is corrected.
     Raises NotFound: no such doubt; Refused: it is none any more, or the reason is blank.
     """
     if not reason.strip():
@@ -266,14 +307,21 @@ def resolve_double(book: Book, double_id: int, *, keep: Keep, reason: str) -> Do
 
 def _forget_that_it_is_a_double(tx: Tx, invoice_id: int) -> None:
     """Said of it when it was alike to another; it counts now. So no ring of invoices leaves all of itself out."""
-    tx.session.execute(
-        delete(ProbableDouble).where(
-            or_(
-                (col(ProbableDouble.first_id) == invoice_id) & (col(ProbableDouble.keep) == Keep.SECOND),
-                (col(ProbableDouble.second_id) == invoice_id) & (col(ProbableDouble.keep) == Keep.FIRST),
-            )
+    said = select(ProbableDouble).where(
+        or_(
+            (col(ProbableDouble.first_id) == invoice_id) & (col(ProbableDouble.keep) == Keep.SECOND),
+            (col(ProbableDouble.second_id) == invoice_id) & (col(ProbableDouble.keep) == Keep.FIRST),
         )
     )
+    _ask_again(tx, tx.all(said.execution_options(populate_existing=True)))
+
+
+def _ask_again(tx: Tx, doubles: Iterable[ProbableDouble]) -> None:
+    """Open pairs again. The former reason stays: by it they are known, and are asked about until there is an answer."""
+    for double in doubles:
+        double.keep, double.reason, double.resolved_at = None, double.reason or None, None
+        tx.session.add(double)
+    tx.session.flush()
 
 
 def _group(invoice: Invoice) -> Group:
@@ -314,14 +362,58 @@ def _known(tx: Tx, invoice_ids: Iterable[int]) -> dict[Pair, ProbableDouble]:
     return known
 
 
-def _are_alike(one: tuple[ReadInvoice, Stored], other: tuple[ReadInvoice, Stored]) -> bool:
-    """Both are posted by their files, and are the same but for zeros and year; or two spellings of one identity."""
-    if not all(it[1].status is InvoiceStatus.POSTED or it[1].left_out for it in (one, other)):
+def _is_posted(stored: Stored) -> bool:
+    """By its file, whatever an operator said."""
+    return stored.status is InvoiceStatus.POSTED or stored.left_out
+
+
+def _are_alike(one: Member, other: Member) -> bool:
+    """The same but for zeros, whatever their lines and status; or of other years with the same lines; or one twice.
+
+    Where neither is posted there is nothing to decide.
+    """
+    if not _is_posted(one[1]) and not _is_posted(other[1]):
         return False
     (_issuer, number, year), (_same, other_number, other_year) = one[0].key, other[0].key
-    if year == other_year and number.partition(APART)[0] == other_number.partition(APART)[0]:
-        return True
+    if year == other_year:
+        same_identity = number.partition(APART)[0] == other_number.partition(APART)[0]
+        return same_identity or one[0].partner_code == other[0].partner_code
     return _content(one[0]) == _content(other[0])
+
+
+def _settled_by_a_file(
+    alike: Iterable[Pair], known: Mapping[Pair, ProbableDouble], missing: Collection[int]
+) -> dict[Pair, Keep]:
+    """Of open pairs, the one that counts where a file is the whole of a month and has not the other."""
+    found = {}
+    for first, second in alike:
+        is_open = (first, second) not in known or known[first, second].keep is None
+        if is_open and (first in missing) != (second in missing):
+            found[first, second] = Keep.SECOND if first in missing else Keep.FIRST
+    return found
+
+
+def _is_contradicted(
+    double: ProbableDouble, one: Member, other: Member, changed: Collection[int], missing: Collection[int]
+) -> bool:
+    """Whether a file says something of a pair that the operator who left one of them out did not know.
+
+    A correction of the one that counts is none, as long as the two are one but for zeros.
+    """
+    if double.keep not in (Keep.FIRST, Keep.SECOND):
+        return False
+    kept, left_out = (one, other) if double.keep is Keep.FIRST else (other, one)
+    kept_id = kept[1].invoice_id
+    if (
+        left_out[1].invoice_id in changed
+        or kept_id in missing
+        or (kept_id in changed and one[0].key[2] != other[0].key[2])
+    ):
+        return double.reason == _BY_FILE or (_content(one[0]), _is_posted(one[1])) != (
+            _content(other[0]),
+            _is_posted(other[1]),
+        )
+    return False
 
 
 def _content(invoice: ReadInvoice) -> tuple[str, list[tuple[str, int, int]]]:
@@ -358,11 +450,12 @@ def _of_pairs(first: Any, second: Any, *columns: Any) -> Any:
 
 
 def _in_doubt(first: Any, second: Any, *columns: Any) -> Any:
-    """Pairs that nobody decided, both of which count."""
+    """Pairs that nobody decided, one of which counts at least, and none of which is left out as another's double."""
     return _of_pairs(first, second, *columns).where(
         col(ProbableDouble.keep).is_(None),
-        first.status == InvoiceStatus.POSTED,
-        second.status == InvoiceStatus.POSTED,
+        ~first.left_out,
+        ~second.left_out,
+        or_(first.status == InvoiceStatus.POSTED, second.status == InvoiceStatus.POSTED),
     )
 
 
@@ -380,6 +473,7 @@ def _shown(tx: Tx, revision_ids: Iterable[int]) -> dict[int, tuple[str, Side]]:
                 col(InvoiceRevision.month),
                 func.sum(col(InvoiceLine.amount)),
                 col(IngestBatch.file_name),
+                col(InvoiceRevision.status),
             )
             .join(Invoice, col(Invoice.id) == col(InvoiceRevision.invoice_id))
             .join(IngestBatch, col(IngestBatch.id) == col(InvoiceRevision.batch_id))

@@ -154,8 +154,9 @@ def _read(tx: Tx, register: Register, replace: IssuerMonth | None, progress: Pro
         cancelled = cancel_missing(tx, batch_id, replace.issuer, replace.month, keys, changes)
         quarantine.clear_replaced(tx, replace.issuer, replace.month)
     near |= groups_of(tx, without_keys)
-    near |= groups_in_doubt(tx, [*(it.stored.invoice_id for it in news.changed), *cancelled])
-    doubles = settle_doubles(tx, batch_id, near, changes)
+    changed = {it.stored.invoice_id for it in news.changed}
+    near |= groups_in_doubt(tx, [*changed, *cancelled])
+    doubles = settle_doubles(tx, batch_id, near, changes, changed=changed, missing=set(cancelled))
     keep(tx, batch_id, changes)
     report = IngestReport(
         rows=register.rows,

@@ -10,14 +10,15 @@ from sqlmodel import col
 from models import AcceptedIssuer, Invoice, InvoiceRevision
 from rasti.errors import NotFound, Refused
 from rasti.ledger.book import Book, Lock, Tx
-from rasti.rules.kinds import Event, InvoiceStatus
+from rasti.ledger.invoices import batches
+from rasti.rules.kinds import Event
 from rasti.rules.month import Month
 from rasti.rules.spelling import spelling_key
 
 
 @dataclass(frozen=True)
 class UnknownIssuer:
-    """An issuer as its invoices spell it, and a month that has some that count."""
+    """An issuer as its invoices spell it, and a month that has some."""
 
     issuer: str
     month: Month
@@ -27,9 +28,10 @@ class UnknownIssuer:
 
 
 def unknown_issuers(tx: Tx, months: Collection[Month] | None = None) -> list[UnknownIssuer]:
-    """Who has posted invoices in these months (None: in any), is not one of `issuers`, and was not accepted.
+    """Who has invoices in these months (None: in any), is not one of `issuers`, and was not accepted.
 
-    Nobody, where the programme names no issuers.
+    A cancelled invoice is one of them: it may be meant for another's, which counts meanwhile. Nobody, where the
+    programme names no issuers.
     """
     known = tx.programme.issuer_keys
     if not known:
@@ -38,13 +40,22 @@ def unknown_issuers(tx: Tx, months: Collection[Month] | None = None) -> list[Unk
         (issuer, month)
         for issuer, month in tx.session.execute(select(col(AcceptedIssuer.issuer_key), col(AcceptedIssuer.month)))
     }
-    found = []
-    for key in _issuer_keys(tx):
-        if key not in known:
-            for month in sorted(_months_of(tx, key) if months is None else set(months)):
-                issuer = None if (key, month) in accepted else _spelled(tx, key, month)
-                if issuer is not None:
-                    found.append(UnknownIssuer(issuer, month))
+    found: list[UnknownIssuer] = []
+    for keys in batches(key for key in _issuer_keys(tx) if key not in known):
+        # One spelling of each, always the same one.
+        spelled = (
+            select(col(Invoice.issuer_key), col(InvoiceRevision.month), func.min(col(Invoice.issuer)))
+            .join(InvoiceRevision, col(InvoiceRevision.invoice_id) == col(Invoice.id))
+            .where(col(Invoice.issuer_key).in_(keys), col(InvoiceRevision.is_current))
+            .group_by(col(Invoice.issuer_key), col(InvoiceRevision.month))
+        )
+        if months is not None:
+            spelled = spelled.where(col(InvoiceRevision.month).in_(set(months)))
+        found += [
+            UnknownIssuer(issuer, month)
+            for key, month, issuer in sorted(map(tuple, tx.session.execute(spelled)))
+            if (key, month) not in accepted
+        ]
     return found
 
 
@@ -83,28 +94,3 @@ def _issuer_keys(tx: Tx) -> list[str]:
     after = select(func.min(key)).where(key > steps.c.key).scalar_subquery()
     steps = steps.union_all(select(after).where(steps.c.key.is_not(None)))
     return sorted(tx.all(select(steps.c.key).where(steps.c.key.is_not(None))))
-
-
-def _months_of(tx: Tx, key: str) -> set[Month]:
-    rows = select(col(InvoiceRevision.month)).join(Invoice, col(InvoiceRevision.invoice_id) == col(Invoice.id))
-    return set(tx.all(rows.where(*_counting(key)).distinct()))
-
-
-def _spelled(tx: Tx, key: str, month: Month) -> str | None:
-    """As one of its invoices of the month spells it, always the same one; None: it has none that counts."""
-    found: str | None = tx.session.execute(
-        select(col(Invoice.issuer))
-        .join(InvoiceRevision, col(InvoiceRevision.invoice_id) == col(Invoice.id))
-        .where(*_counting(key), col(InvoiceRevision.month) == month)
-        .order_by(col(Invoice.number_key), col(Invoice.year))
-        .limit(1)
-    ).scalar_one_or_none()
-    return found
-
-
-def _counting(key: str) -> tuple[Any, ...]:
-    return (
-        col(Invoice.issuer_key) == key,
-        col(InvoiceRevision.is_current),
-        col(InvoiceRevision.status) == InvoiceStatus.POSTED,
-    )

@@ -1,6 +1,7 @@
 """When a month is complete: who closed it, and what is in quarantine (D6)."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from rasti.errors import NotFound, Refused
 from rasti.i18n import _
 from rasti.ledger.book import Book, Lock, Tx
 from rasti.ledger.doubles import doubts_of
-from rasti.ledger.issuers import unknown_issuers
+from rasti.ledger.issuers import UnknownIssuer, unknown_issuers
 from rasti.rules.kinds import Event, MessageKind
 from rasti.rules.month import Month
 from rasti.rules.spelling import spelling_key
@@ -131,17 +132,21 @@ def resolve_quarantined(book: Book, row_id: int, *, reason: str) -> None:
         tx.audit(Event.QUARANTINE_RESOLVED, row=row_id, reason=reason.strip())
 
 
-def missing_for(tx: Tx, month: Month, *, has_invoices: bool) -> list[dict[str, Any]]:
+def missing_for(
+    tx: Tx, month: Month, *, has_invoices: bool, unknown: Collection[UnknownIssuer] | None = None
+) -> list[dict[str, Any]]:
     """What keeps a reporting month incomplete, in a fixed order; empty: it is complete (D6).
 
-    `has_invoices`: the month has at least one counted invoice.
+    `has_invoices`: the month has at least one counted invoice; `unknown`: the unknown issuers of all months, if they
+    were asked for already.
     """
     closed, read = _closed(tx, month), (month.previous, month)
     missing: list[dict[str, Any]] = [
         {"what": "not_closed", "issuer": issuer, "month": str(month)}
         for issuer in sorted(issuer for key, issuer in tx.programme.issuer_keys.items() if key not in closed)
     ]
-    missing += [{"what": "unknown_issuer"} | unknown.as_json() for unknown in unknown_issuers(tx, read)]
+    strangers = unknown_issuers(tx, read) if unknown is None else [it for it in unknown if it.month in read]
+    missing += [{"what": "unknown_issuer"} | stranger.as_json() for stranger in strangers]
     waiting: Counter[str] = Counter()
     for months in tx.all(select(QuarantinedRow.months).where(col(QuarantinedRow.resolved_at).is_(None))):
         waiting.update(set(months) & {str(month), str(month.previous)})

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from models import Attempt, InvoiceLine, InvoiceRevision, Partner, Publication, Ranking, Tenure
 from rasti.ledger.book import Tx
+from rasti.ledger.issuers import UnknownIssuer
 from rasti.ledger.kept_digests import digests_now, kept_digests
 from rasti.ledger.months import missing_for
 from rasti.rules.kinds import InvoiceStatus
@@ -66,10 +67,10 @@ def read_facts(tx: Tx, month: Month) -> Facts:
     )
 
 
-def missing_now(tx: Tx, month: Month) -> list[dict[str, Any]]:
-    """What keeps a reporting month incomplete (D6)."""
+def missing_now(tx: Tx, month: Month, unknown: Collection[UnknownIssuer] | None = None) -> list[dict[str, Any]]:
+    """What keeps a reporting month incomplete (D6); `unknown`: as in `missing_for`."""
     rules = tx.programme.rules_for(month)
-    return missing_for(tx, month, has_invoices=_has_counted_invoice(tx, month, rules))
+    return missing_for(tx, month, has_invoices=_has_counted_invoice(tx, month, rules), unknown=unknown)
 
 
 def changed_since_published(tx: Tx) -> list[Month]:

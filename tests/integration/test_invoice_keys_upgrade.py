@@ -13,7 +13,7 @@ from rasti.ledger.doubles import list_doubles, resolve_double
 from rasti.ledger.kept_digests import wrong_digests
 from rasti.ledger.rankings import rank
 from rasti.rules.kinds import Keep
-from tests.builders import MONTH, WINNER, invoice_row
+from tests.builders import MONTH, SECOND, WINNER, invoice_row
 from tests.desk import Desk, desk
 
 __all__ = ["desk"]
@@ -28,8 +28,17 @@ def _back(engine: Engine) -> None:
         command.downgrade(alembic_config(connection), BEFORE)
 
 
-def _store_as_before(engine: Engine, issuer: str, number: str, *, year: int = 2019, amount: int = 100_000) -> None:
-    """An invoice of the winner as the version before stored it: without keys, whatever stands beside it."""
+def _store_as_before(
+    engine: Engine,
+    issuer: str,
+    number: str,
+    *,
+    year: int = 2019,
+    amount: int = 100_000,
+    partner: str = WINNER,
+    status: str = "posted",
+) -> None:
+    """An invoice as the version before stored it: without keys, whatever stands beside it."""
     with engine.begin() as connection:
         one = connection.execute(
             text("INSERT INTO invoice (issuer, number, year) VALUES (:issuer, :number, :year) RETURNING id"),
@@ -39,10 +48,10 @@ def _store_as_before(engine: Engine, issuer: str, number: str, *, year: int = 20
             text(
                 "INSERT INTO invoice_revision (invoice_id, number, is_current, month, issued_on, partner_code,"
                 " partner_name, status, digest, batch_id)"
-                " SELECT :invoice, 1, is_current, month, issued_on, partner_code, partner_name, status, :digest,"
+                " SELECT :invoice, 1, is_current, month, issued_on, :partner, partner_name, :status, :digest,"
                 " batch_id FROM invoice_revision WHERE is_current AND partner_code = :winner LIMIT 1 RETURNING id"
             ),
-            {"invoice": one, "digest": f"{one:064x}", "winner": WINNER},
+            {"invoice": one, "digest": f"{one:064x}", "winner": WINNER, "partner": partner, "status": status},
         ).scalar_one()
         connection.execute(
             text(
@@ -117,19 +126,27 @@ def test_doubles_that_were_stored_before_are_found_D6(desk: Desk, engine: Engine
         ("0007", {"year": 2018}),  # another year
         ("08", {"amount": 500}),
         ("9", {}),
+        ("9", {"year": 2018, "partner": SECOND}),  # another partner's
+        ("10", {"status": "cancelled"}),
+        ("010", {"status": "cancelled"}),  # nothing of it counts
+        ("08", {"year": 2018, "amount": 500, "status": "cancelled"}),
     ):
         _store_as_before(engine, "vendor", number, **more)
 
     upgrade_database(engine)
 
     assert sorted(_pairs(desk)) == [
+        ("vendor 0007", "vendor 00007"),
         ("vendor 0007", "vendor 0007"),
         ("vendor 0007", "vendor 7"),
+        ("vendor 08", "vendor 08"),
+        ("vendor 7", "vendor 00007"),
         ("vendor 7", "vendor 0007"),
-        ("vendor 8", "vendor 08"),
+        *[("vendor 8", "vendor 08")] * 2,
     ]
     desk.ingest(invoice_row(number="7", amount="6.00"))
-    assert sorted(_pairs(desk)) == [("vendor 0007", "vendor 0007"), ("vendor 8", "vendor 08")]
+    assert ("vendor 7", "vendor 0007") not in _pairs(desk), "of another year, and of other lines now"
+    assert len(_pairs(desk)) == 7
 
 
 def test_replacing_the_month_cancels_the_later_of_two_spellings(desk: Desk, engine: Engine) -> None:
@@ -141,6 +158,18 @@ def test_replacing_the_month_cancels_the_later_of_two_spellings(desk: Desk, engi
     assert (report.unchanged, report.cancelled) == (1, 1)
     assert list_doubles(desk.book) == []
     assert desk.billed() == "1000.00"
+
+
+def test_a_file_that_is_the_whole_month_says_which_of_two_counts_until_the_other_comes_back_D6(desk: Desk) -> None:
+    desk.ingest(invoice_row(number="7"), invoice_row(number="07"))
+    assert desk.ingest(invoice_row(number="7"), replace=("vendor", MONTH)).doubles == 0
+    assert (list_doubles(desk.book), desk.billed()) == ([], "1000.00")
+    desk.ingest(invoice_row(number="7", amount="2000.00"))
+    assert (list_doubles(desk.book), desk.billed()) == ([], "2000.00")
+    assert desk.ingest(invoice_row(number="07", amount="2000.00")).doubles == 1
+    assert _pairs(desk) == [("vendor 7", "vendor 07")]
+    assert desk.ingest(invoice_row(number="007"), replace=("vendor", MONTH)).doubles == 0
+    assert (list_doubles(desk.book), desk.billed()) == ([], "1000.00")
 
 
 def test_what_an_older_program_stores_beside_this_one_gets_keys_at_the_next_reading(desk: Desk, engine: Engine) -> None:

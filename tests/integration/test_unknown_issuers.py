@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rasti.errors import NotFound, Refused
+from rasti.ledger.desk_months import month_file, month_states
 from rasti.ledger.issuers import accept_issuer, list_unknown_issuers
 from rasti.ledger.rankings import note_incomplete, rank
 from rasti.ledger.views import status_view
@@ -44,13 +45,22 @@ def test_each_month_with_its_invoices_waits_and_the_month_after_it_D6(strict: De
     assert named == {"2019-08": there, "2019-09": there, "2019-10": []}
 
 
-def test_what_is_cancelled_or_replaced_makes_nobody_wait_D6(strict: Desk) -> None:
+def test_what_is_cancelled_or_replaced_waits_for_an_operator_too_D6(strict: Desk) -> None:
     strict.ingest(invoice_row(), invoice_row(number="9", issuer=HOUSE), invoice_row(number="10", issuer=HOUSE))
     strict.ingest(invoice_row(number="7"), replace=("vendor", MONTH))  # another's month
     assert _unknown(strict) == [(HOUSE, str(MONTH))]
     cancelled = invoice_row(number="9", issuer=HOUSE, status="cancelled")
     strict.ingest(cancelled, header=f"{HEADER};status", replace=(HOUSE, MONTH))
+    assert _unknown(strict) == [(HOUSE, str(MONTH))]
+    accept_issuer(strict.book, HOUSE, MONTH, reason="all of it is cancelled")
     assert _unknown(strict) == []
+
+
+def test_a_cancellation_under_a_mistyped_issuer_is_named_D6(strict: Desk) -> None:
+    strict.ingest(invoice_row(number="77"))
+    strict.ingest(invoice_row(number="77", issuer="vendr", status="cancelled"), header=f"{HEADER};status")
+    assert _unknown(strict) == [("vendr", str(MONTH))]
+    assert {"what": "unknown_issuer", "issuer": "vendr", "month": str(MONTH)} in rank(strict.book, MONTH).missing
 
 
 def test_an_accepted_month_stays_accepted_and_others_still_wait_D6(strict: Desk) -> None:
@@ -88,3 +98,21 @@ def test_asking_costs_as_little_with_many_invoices_as_with_few(strict: Desk) -> 
         return listing.statements, status.statements
 
     assert statements(400) == statements(4)
+
+
+def test_the_months_of_the_desk_cost_as_little_with_many_strangers_as_with_one(strict: Desk) -> None:
+    def statements(count: int) -> tuple[int, int]:
+        strict.ingest(
+            *(
+                invoice_row(number=f"{count}-{n}", issuer=f"stranger {n}", issued_on=f"2019-0{month}-15")
+                for n in range(count)
+                for month in (7, 8)
+            )
+        )
+        with counted(strict.book.engine) as months:
+            month_states(strict.book)
+        with counted(strict.book.engine) as month:
+            month_file(strict.book, MONTH)
+        return months.statements, month.statements
+
+    assert statements(1) == statements(20)

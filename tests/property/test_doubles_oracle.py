@@ -53,47 +53,67 @@ class Model:
     def __init__(self) -> None:
         self.read: dict[Identity, tuple[str, tuple[str, ...], bool]] = {}
         self.decided: dict[tuple[Identity, Identity], Keep] = {}
+        self.open_again: set[tuple[Identity, Identity]] = set()
 
     def ingest(self, rows: list[dict[str, str]]) -> None:
         """The rows of one invoice agree on everything but the amount."""
         invoices: dict[Identity, list[dict[str, str]]] = {}
         for one in rows:
             invoices.setdefault(identity(one), []).append(one)
+        changed = set()
         for key, lines in invoices.items():
             amounts = tuple(sorted(line["amount"] for line in lines))
-            self.read[key] = lines[0]["partner_code"], amounts, lines[0]["status"] == "posted"
+            said = lines[0]["partner_code"], amounts, lines[0]["status"] == "posted"
+            if self.read.get(key, said) != said:
+                changed.add(key)
+            self.read[key] = said
+        # What is left out was corrected, or what counts and is of another year: the word was about something else.
+        for pair, word in list(self.decided.items()):
+            double = self._double(pair, word)
+            asked = {double} if pair[0][2] == pair[1][2] else set(pair)
+            if double is not None and asked & changed and self.read[pair[0]] != self.read[pair[1]]:
+                self._ask_again(pair)
 
     def decide(self, pair: tuple[Identity, Identity], keep: Keep) -> None:
         """What counts now is nobody's double any more."""
         if keep is not Keep.BOTH:
             kept = pair[0] if keep is Keep.FIRST else pair[1]
-            self.decided = {old: word for old, word in self.decided.items() if self._double(old, word) != kept}
+            for old, word in list(self.decided.items()):
+                if self._double(old, word) == kept:
+                    self._ask_again(old)
         self.decided[pair] = keep
+        self.open_again.discard(pair)
+
+    def _ask_again(self, pair: tuple[Identity, Identity]) -> None:
+        del self.decided[pair]
+        self.open_again.add(pair)
 
     @staticmethod
     def _double(pair: tuple[Identity, Identity], keep: Keep) -> Identity | None:
         return {Keep.FIRST: pair[1], Keep.SECOND: pair[0], Keep.BOTH: None}[keep]
 
-    def _alike(self) -> list[tuple[Identity, Identity]]:
-        return [
+    def _alike(self) -> set[tuple[Identity, Identity]]:
+        return {
             (one, other)
             for one, other in combinations(self.read, 2)
             if one[0] == other[0]
             and one[1].lstrip("0") == other[1].lstrip("0")
-            and self.read[one] == self.read[other]
-            and self.read[one][2]
-        ]
+            and self.read[one][0] == self.read[other][0]
+            and (one[2] == other[2] or self.read[one][1] == self.read[other][1])
+        }
 
-    def left_out(self) -> set[Identity | None]:
-        return {self._double(pair, self.decided[pair]) for pair in self._alike() if pair in self.decided} - {None}
+    def _posted(self) -> set[Identity]:
+        return {key for key, it in self.read.items() if it[2]}
+
+    def left_out(self) -> set[Identity]:
+        return self._posted() & {self._double(pair, word) for pair, word in self.decided.items()}
 
     def doubts(self) -> set[tuple[Identity, Identity]]:
-        out = self.left_out()
-        return {pair for pair in self._alike() if pair not in self.decided and out.isdisjoint(pair)}
+        waiting = (self._alike() | self.open_again) - self.decided.keys()
+        return {pair for pair in waiting if self._posted() & set(pair) and self.left_out().isdisjoint(pair)}
 
     def counting(self) -> dict[Identity, tuple[str, tuple[str, ...]]]:
-        out = self.left_out()
-        return {key: it[:2] for key, it in self.read.items() if it[2] and key not in out}
+        return {key: self.read[key][:2] for key in self._posted() - self.left_out()}
 
 
 def identity(one: dict[str, str]) -> Identity:

@@ -1,6 +1,5 @@
 """Issuers and numbers of invoices are compared by keys; probable doubles; issuers whom the programme does not name"""
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,7 +26,7 @@ FROM (
 WHERE place > 1
 """)
 
-# Of one issuer and partner, both counting, the numbers alike but for leading zeros or the year; or of one identity.
+# Of one issuer, one at least counting, the numbers alike but for leading zeros: of one partner, or of one identity.
 _NEAR = """
 SELECT one.id, other.id, one_now.id, other_now.id, one.number_key, other.number_key, one.year, other.year,
        one_now.partner_code, other_now.partner_code
@@ -35,7 +34,9 @@ FROM invoice AS one
 JOIN invoice AS other ON other.issuer_key = one.issuer_key AND {alike}
 JOIN invoice_revision AS one_now ON one_now.invoice_id = one.id AND one_now.is_current
 JOIN invoice_revision AS other_now ON other_now.invoice_id = other.id AND other_now.is_current
-WHERE one_now.status = 'posted' AND other_now.status = 'posted'
+WHERE one.id > :after AND one.id <= :until AND (one_now.status = 'posted' OR other_now.status = 'posted')
+AND (one_now.partner_code = other_now.partner_code
+     OR (one.year = other.year AND one.number_key || other.number_key LIKE :apart))
 """
 _ALIKE = (
     "other.number_key = one.number_key AND one.bare_number IS NULL AND other.id > one.id",
@@ -150,21 +151,26 @@ def _note_doubles(connection: sa.Connection) -> None:
         "INSERT INTO probable_double (first_id, second_id, found_at)"
         " SELECT :first, :second, max(read_at) FROM ingest_batch"
     )
-    for alike in _ALIKE:
-        near = connection.execute(sa.text(_NEAR.format(alike=alike))).all()
-        for some in _batches(near, _FEW // 2):
-            lines = _lines(connection, [revision for pair in some for revision in pair[2:4]])
-            pairs = [
-                {"first": min(pair[:2]), "second": max(pair[:2])}
-                for pair in some
-                if _same_identity(*pair[4:8]) or (pair[8] == pair[9] and lines[pair[2]] == lines[pair[3]])
-            ]
-            if pairs:
-                connection.execute(doubt, pairs)
+    last = connection.execute(sa.text("SELECT coalesce(max(id), 0) FROM invoice")).scalar_one()
+    for after in range(0, last, _AT_ONCE):
+        within = {"after": after, "until": after + _AT_ONCE, "apart": f"%{APART}%"}
+        for alike in _ALIKE:
+            near = connection.execute(sa.text(_NEAR.format(alike=alike)), within)
+            for some in near.partitions(_FEW // 2):
+                # Of one year they are alike whatever their lines.
+                years_apart = [pair for pair in some if pair[6] != pair[7]]
+                lines = _lines(connection, [revision for pair in years_apart for revision in pair[2:4]])
+                pairs = [
+                    {"first": min(pair[:2]), "second": max(pair[:2])}
+                    for pair in some
+                    if (lines[pair[2]] == lines[pair[3]] if pair[6] != pair[7] else _are_one(*pair[4:6], *pair[8:10]))
+                ]
+                if pairs:
+                    connection.execute(doubt, pairs)
 
 
-def _same_identity(number: str, other: str, year: int, other_year: int) -> bool:
-    return year == other_year and number.partition(APART)[0] == other.partition(APART)[0]
+def _are_one(number: str, other: str, partner: str, other_partner: str) -> bool:
+    return partner == other_partner or number.partition(APART)[0] == other.partition(APART)[0]
 
 
 def _lines(connection: sa.Connection, revisions: list[int]) -> dict[int, list[Any]]:
@@ -176,8 +182,3 @@ def _lines(connection: sa.Connection, revisions: list[int]) -> dict[int, list[An
     for revision, *line in connection.execute(query, {"revisions": list(lines)}):
         lines[revision].append(line)
     return {revision: sorted(of_it) for revision, of_it in lines.items()}
-
-
-def _batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for first in range(0, len(rows), size):
-        yield rows[first : first + size]
