@@ -36,7 +36,8 @@ def check_audit(evidence: Evidence) -> Finding:
     mails = {row["id"] for row in evidence.rows("message") if row["channel"] == "mail"}
     told = (row["data"]["message"] for row in evidence.events["message.sent"])
     sent = (row["id"] for row in evidence.rows("message") if row["state"] == "sent" and row["id"] in mails)
-    _same(finding, "message.sent", sent, (number for number in told if number in mails))
+    returned = (_subject(event, "message") for event in _put_aside(evidence, bounced=True))
+    _same(finding, "message.sent", (*sent, *returned), (number for number in told if number in mails))
     for event, table in (("ranking.computed", "ranking"), ("ranking.published", "publication")):
         count = len(evidence.events[event])
         finding.expect(count == len(evidence.rows(table)), f"{count} events {event}, {len(evidence.rows(table))} rows")
@@ -49,13 +50,18 @@ def check_audit(evidence: Evidence) -> Finding:
     return finding
 
 
+def _put_aside(evidence: Evidence, *, bounced: bool) -> list[dict[str, Any]]:
+    """Events of mail that was put aside: what had come back, or what had been given up."""
+    return [event for event in evidence.events["message.dismissed"] if ("bounce" in event["data"]) is bounced]
+
+
 def _now_and_before(evidence: Evidence, undone: str, name: str) -> list[Any]:
     """Leads that are attached, or messages that are dead, and those that were until that was undone."""
     if name == "lead_id":
         now = [row["id"] for row in evidence.rows("lead") if row["attached_to"]]
     else:
         now = _ids(evidence, "message", "state", {"dead"})
-    aside = [] if name == "lead_id" else evidence.events["message.dismissed"]
+    aside = [] if name == "lead_id" else _put_aside(evidence, bounced=False)
     return now + [_subject(event, name) for event in (*evidence.events[undone], *aside)]
 
 
