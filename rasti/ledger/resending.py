@@ -153,7 +153,9 @@ def dismiss(book: Book, message_id: int, *, reason: str) -> bool:
                     id=message_id,
                 )
         message.state, message.sent_at = MessageState.VOID, None
-        about = {"message": message.id, "kind": message.kind.value, "reason": reason}
+        about: dict[str, Any] = {"message": message.id, "kind": message.kind.value, "reason": reason}
+        if message.bounce is not None:
+            about["bounce"] = message.bounce
         partner = message.partner_code
         tx.audit(Event.MESSAGE_DISMISSED, lead_id=message.lead_id, partner_code=partner, **about)
         return True

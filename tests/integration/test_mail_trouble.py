@@ -223,7 +223,8 @@ def test_what_an_operator_puts_aside_is_listed_no_more_and_the_trail_says_why(
         stored = tx.session.get_one(Message, message)
         (event,) = tx.all(select(AuditEvent).where(col(AuditEvent.event) == Event.MESSAGE_DISMISSED.value))
     assert (stored.state, event.lead_id) == (MessageState.VOID, lead)
-    assert event.data == {"message": message, "kind": "welcome", "reason": "the client was called"}
+    facts = {"message": message, "kind": "welcome", "reason": "the client was called"}
+    assert event.data == (facts | {"bounce": "5.1.1"} if undelivered is returned else facts)
     assert resend(book) == []
 
 
