@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from models import Attempt, AuditEvent, Checkpoint, Message
 from models.engine import read_only
 from rasti.clients.bounce_folder import FolderUnreadable, ImapFolder, Maildir
-from rasti.errors import Unavailable
+from rasti.errors import DatabaseUnavailable
 from rasti.ledger import messages
 from rasti.ledger.book import Book
 from rasti.ledger.bounces import BounceEffect, record_bounce
@@ -302,9 +302,9 @@ def test_a_database_that_is_away_leaves_the_mail_where_it_is(book: Book, maildir
     drop(maildir, bounce(post.of("lead").as_bytes()))
 
     def away(_name: str) -> None:
-        raise Unavailable("The database cannot be used now.")
+        raise DatabaseUnavailable("connection refused")
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(DatabaseUnavailable):
         read_bounces(replace(book, points=away), Maildir(maildir))
     assert read_bounces(book, Maildir(maildir)) == Counter(marked=1)
 
