@@ -104,11 +104,12 @@ def test_the_months_of_the_desk_cost_as_little_with_many_strangers_as_with_one(s
     def statements(count: int) -> tuple[int, int]:
         strict.ingest(
             *(
-                invoice_row(number=f"{count}-{n}", issuer=f"stranger {n}", issued_on=f"2019-0{month}-15")
+                invoice_row(number=f"{count}-{n}-{month}", issuer=f"stranger {n}", issued_on=f"2019-0{month}-15")
                 for n in range(count)
                 for month in (7, 8)
             )
         )
+        assert len(_unknown(strict)) == 2 * count
         with counted(strict.book.engine) as months:
             month_states(strict.book)
         with counted(strict.book.engine) as month:

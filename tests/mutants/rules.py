@@ -119,7 +119,7 @@ RULES = [
     RuleMutant(
         "D6",
         "rasti/ledger/months.py",
-        '    missing += [{"what": "unknown_issuer"} | unknown.as_json() for unknown in unknown_issuers(tx, read)]\n',
+        '    missing += [{"what": "unknown_issuer"} | stranger.as_json() for stranger in strangers]\n',
         "",
         f"{PROGRAMME}/test_invoice_spelling.py::test_an_unknown_issuer_makes_the_month_incomplete_and_is_named_D6",
     ),

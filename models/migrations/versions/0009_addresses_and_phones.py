@@ -5,6 +5,8 @@ import re
 import sqlalchemy as sa
 from alembic import op
 
+from models.steps import end_step
+
 # The keys as the program compares them now: what changes them later has to compute them anew, too.
 from rasti.rules.addresses import email_key
 from rasti.rules.phones import phone_key
@@ -14,7 +16,7 @@ down_revision = "0008_bounces"
 branch_labels = None
 depends_on = None
 
-_BATCH = 10_000
+_BATCH = 2_000
 # Most clients: a Russian number with its prefix and no extension has the key that it had. They cost a look.
 _AS_BEFORE = re.compile(r"(?:\+7|7|8)[ ()-]*[3489](?:[ ()-]*[0-9]){9}", re.ASCII)
 
@@ -24,10 +26,13 @@ _PARTNER = sa.table("partner", *map(sa.column, ("code", "email", "email_key")))
 
 def upgrade() -> None:
     connection = op.get_bind()
-    # The long part first: from the change of a table on, PostgreSQL lets nobody else read it until the end.
-    after: int | None = 0
+    # The long part first, in steps: from the change of a table on, PostgreSQL lets nobody else read it until the end.
+    # Where it was is kept with the connection, for when the migration has to be tried again.
+    after: int | None = connection.info.get(revision, 0)
     while after is not None:
+        connection.info[revision] = after
         after = _next_clients(connection, after)
+        end_step(connection)
     op.add_column("partner", sa.Column("email_key", sa.String(), nullable=True))
     op.create_index(op.f("ix_partner_email_key"), "partner", ["email_key"], unique=False)
     partners = [

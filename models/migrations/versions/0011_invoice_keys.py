@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 import models.types
+from models.steps import end_step
 from rasti.rules.spelling import APART, padded_number, spelling_key
 
 revision = "0011_invoice_keys"
@@ -13,7 +14,7 @@ down_revision = "0010_doubted_requests"
 branch_labels = None
 depends_on = None
 
-_AT_ONCE = 10_000  # invoices
+_AT_ONCE = 2_000  # invoices
 _FEW = 5_000  # bound parameters in one statement
 
 # Identities that several rows have now: all but the row that came first.
@@ -22,6 +23,7 @@ SELECT id, number_key
 FROM (
     SELECT id, number_key, row_number() OVER (PARTITION BY issuer_key, number_key, year ORDER BY id) AS place
     FROM invoice
+    WHERE issuer_key IS NOT NULL
 ) AS placed
 WHERE place > 1
 """)
@@ -46,22 +48,31 @@ _ALIKE = (
 
 
 def upgrade() -> None:
-    for name in ("issuer_key", "number_key", "bare_number"):
-        op.add_column("invoice", sa.Column(name, sa.String(), nullable=True))
-    op.add_column(
-        "invoice_revision", sa.Column("left_out", sa.Boolean(), server_default=sa.text("false"), nullable=False)
-    )
-    _create_tables()
+    # In steps, the long ones in batches; where it was broken off, what is there is not made again.
     connection = op.get_bind()
+    if not sa.inspect(connection).has_table("accepted_issuer"):
+        for name in ("issuer_key", "number_key", "bare_number"):
+            op.add_column("invoice", sa.Column(name, sa.String(), nullable=True))
+        op.add_column(
+            "invoice_revision", sa.Column("left_out", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+        )
+        _create_tables()
+    end_step(connection)
     _give_keys(connection)
-    _tell_apart(connection)
+    if not any(index["name"] == "uq_invoice_keys" for index in sa.inspect(connection).get_indexes("invoice")):
+        _tell_apart(connection)
+        _create_indexes()
+    end_step(connection)
+    _note_doubles(connection)
+
+
+def _create_indexes() -> None:
     op.create_index("uq_invoice_keys", "invoice", ["issuer_key", "number_key", "year"], unique=True)
     for index, columns, condition in (
         ("ix_invoice_bare_number", ["issuer_key", "bare_number"], "bare_number IS NOT NULL"),
         ("ix_invoice_without_keys", ["id"], "issuer_key IS NULL"),
     ):
         op.create_index(index, "invoice", columns, sqlite_where=sa.text(condition), postgresql_where=sa.text(condition))
-    _note_doubles(connection)
 
 
 def downgrade() -> None:
@@ -117,7 +128,9 @@ def _create_tables() -> None:
 
 def _give_keys(connection: sa.Connection) -> None:
     """In batches by id: SQLite folds no letters but ASCII ones."""
-    some = sa.text("SELECT id, issuer, number FROM invoice WHERE id > :last ORDER BY id LIMIT :at_once")
+    some = sa.text(
+        "SELECT id, issuer, number FROM invoice WHERE id > :last AND issuer_key IS NULL ORDER BY id LIMIT :at_once"
+    )
     given = sa.text(
         "UPDATE invoice SET issuer_key = :issuer, number_key = :number, bare_number = :bare WHERE id = :invoice"
     )
@@ -132,6 +145,7 @@ def _give_keys(connection: sa.Connection) -> None:
             keys.append({"invoice": invoice, "issuer": issuers[issuer], "number": key, "bare": padded_number(key)})
         connection.execute(given, keys)
         last = rows[-1].id
+        end_step(connection)
 
 
 def _tell_apart(connection: sa.Connection) -> None:
@@ -149,7 +163,8 @@ def _note_doubles(connection: sa.Connection) -> None:
     """Those that were stored before somebody looked for them: their months wait for an operator."""
     doubt = sa.text(
         "INSERT INTO probable_double (first_id, second_id, found_at)"
-        " SELECT :first, :second, max(read_at) FROM ingest_batch"
+        " VALUES (:first, :second, (SELECT max(read_at) FROM ingest_batch))"
+        " ON CONFLICT (first_id, second_id) DO NOTHING"
     )
     last = connection.execute(sa.text("SELECT coalesce(max(id), 0) FROM invoice")).scalar_one()
     for after in range(0, last, _AT_ONCE):
@@ -167,6 +182,7 @@ def _note_doubles(connection: sa.Connection) -> None:
                 ]
                 if pairs:
                     connection.execute(doubt, pairs)
+        end_step(connection)
 
 
 def _are_one(number: str, other: str, partner: str, other_partner: str) -> bool:
