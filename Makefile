@@ -40,8 +40,8 @@ run: setup ## Start everything on this machine with the demo data (Ctrl-C stops 
 	@$(BIN)/rasti up --demo
 
 test: setup ## Run all tests, the fast ones first, then print the speed figures
-	$(PYTEST) -n $(JOBS) --dist worksteal tests --ignore tests/e2e --ignore tests/browser
-	$(PYTEST) tests/browser tests/e2e
+	$(PYTEST) -n $(JOBS) --dist worksteal tests --ignore tests/e2e
+	$(PYTEST) tests/e2e
 	@$(BIN)/python -m benchmarks.speed
 
 test-fast: setup ## Run the tests that need no server
