@@ -271,6 +271,6 @@ def test_an_item_that_needs_what_cannot_be_used_is_left_alone_and_a_database_tha
             raise DatabaseUnavailable("connection refused")
         return items
 
-    assert each("guard.judge_failed", do, book, [1, 2, 3]) == [1, None, 3]
+    assert each("guard.judge_failed", do, book, [1, 2, 3], kind="checkpoint") == [1, None, 3]
     with pytest.raises(DatabaseUnavailable):
-        each("guard.judge_failed", do, book, [1, 9])
+        each("guard.judge_failed", do, book, [1, 9], kind="checkpoint")
