@@ -27,12 +27,12 @@ from rasti.ledger.issuers import accept_issuer
 from rasti.ledger.months import close_month, note_incomplete, resolve_quarantined
 from rasti.ledger.partners import accept_regulation
 from rasti.ledger.rankings import publish, rank
-from rasti.ledger.resending import resend
+from rasti.ledger.resending import dismiss, resend
 from rasti.ledger.tenures import activate, already_activated, decline, resume, suspend, switch_holder
 from rasti.ledger.unreceived import next_partner
 from rasti.ledger.violations import record_violation, reverse_violation
 from rasti.rules.bodies import parse_contacts
-from rasti.rules.kinds import CheckpointKind, Event, Keep, MessageKind, MessageState
+from rasti.rules.kinds import ALERTS, CheckpointKind, Event, Keep, MessageKind, MessageState
 from rasti.rules.month import Month
 from rasti.steward.relay import deliver
 from tests.durability.simulation.billing import ISSUER, PARTNERS, STRANGER, new_register
@@ -124,6 +124,16 @@ def operator_resends(world: World) -> None:
         return
     message = world.random.choice(found)[0]
     at_the_desk(world, f"operator sends message {message} again", lambda book: resend(book, [message]))
+
+
+def operator_puts_aside(world: World) -> None:
+    """Mail that was given up or came back and that nobody waits for: no lead's, and no alert."""
+    over = or_(col(Message.state) == MessageState.DEAD, col(Message.bounced_at).is_not(None))
+    dear = col(Message.kind).in_([MessageKind.LEAD, *ALERTS])
+    found = ask_first(world, select(Message.id).where(over, ~dear).order_by(col(Message.id)))
+    if found:
+        message = world.random.choice(found)[0]
+        at_the_desk(world, f"operator puts message {message} aside", lambda book: dismiss(book, message, reason=WHY))
 
 
 def operator_corrects_address(world: World) -> None:
