@@ -42,7 +42,9 @@ def test_a_pool_without_a_worker_a_late_run_and_a_pause_are_seen(
     try:
         with prefect.worker(rasti.home):
             seen = eventually(lambda: (h := look(prefect, rasti)) and workers(h).get("rasti") and h, what="a worker")
-            assert workers(seen).items() >= {deserted: 0, "rasti": 1}.items()
+            # One that was killed in a story before this one counts until its heartbeats are missed.
+            assert workers(seen)[deserted] == 0
+            assert workers(seen)["rasti"] >= 1
             assert "no_worker" in seen.codes
         lead = prefect.api.deployment_id("lead")
         due = (datetime.now(UTC) - timedelta(minutes=2)).isoformat()
