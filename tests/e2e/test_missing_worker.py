@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from rasti.cli.main import run
-from rasti.clients.prefect import prefect_api
+from rasti.clients.prefect import PrefectApi, prefect_api
 from rasti.steward.prefect_state import PrefectHealth, prefect_health
 from tests.e2e.conftest import Rasti
 from tests.e2e.prefect_server import PrefectServer
@@ -79,4 +79,6 @@ def test_a_deployment_that_is_gone_is_named(prefect: PrefectServer, rasti: Rasti
         assert seen.state.missing == ("sweep",)
     finally:
         prefect.deploy("sweep")
+        prefect.api.close()  # it remembers the id of the one that is gone
+        prefect.api = PrefectApi(prefect.url)
     assert look(prefect, rasti).state.missing == ()  # type: ignore[union-attr]
