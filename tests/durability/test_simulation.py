@@ -155,6 +155,11 @@ def _kill_two_mails_alike(evidence: Evidence) -> None:
         event = evidence.rows("audit_event")[0]
         about = {"id": number, "event": "message.dead", "data": {"message": mail["id"]}, "at": evidence.now}
         evidence.rows("audit_event").append(event | about)
+        # For the first time: one that was refused before tells nothing.
+        before = [
+            fault for fault in evidence.faults if fault.get("number") == mail["id"] and fault["what"] == "refused"
+        ]
+        evidence.faults[:] = [fault for fault in evidence.faults if fault not in before]
         evidence.faults.append({"at": 1, "component": "refusal", "what": "refused", "number": mail["id"]})
 
 
